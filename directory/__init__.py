@@ -1,0 +1,1 @@
+"""Who is this customer user? Ordered sources, one answer: found, absent or unavailable."""

@@ -1,0 +1,81 @@
+"""What the directory answers: a customer user, or one of the two ways of not having one.
+
+*Absent* and *unavailable* are never confused here, because the first empties ticket fields and
+the second must not touch them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+AttributeValue: TypeAlias = str | tuple[str, ...] | bytes
+"""One attribute: a text, several texts (in the source's order), or bytes that are not text."""
+
+Attributes: TypeAlias = Mapping[str, AttributeValue]
+"""Attribute values by variable name (``UserFirstname``); a variable without a value is missing."""
+
+SLOTS: tuple[str, ...] = ("", *(str(number) for number in range(1, 11)))
+"""The eleven slots in the order in which they are asked (OTOBO's CustomerUser, CustomerUser1 …)."""
+
+
+def source_name(slot: str) -> str:
+    """The name of a slot's source as OTOBO writes it in the key ``Source``: ``CustomerUser3``."""
+    return f"CustomerUser{slot}"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerUser:
+    """A customer user as one source knows them.
+
+    Attributes:
+        slot: the slot of the source that supplied everything: ``""``, ``"1"`` … ``"10"``.
+        login: the login as the directory spells it, which may differ from the ticket's spelling.
+        attributes: all values by variable name. They are personal data, so no repr shows them.
+    """
+
+    slot: str
+    login: str
+    attributes: Attributes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A source knows the login.
+
+    Attributes:
+        customer_user: the person.
+        cached: the answer came from the cache, not from the source.
+    """
+
+    customer_user: CustomerUser
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Every source that could know the login was asked, and each said no.
+
+    Attributes:
+        reason: why a login cannot exist in a source (text against an integer key), else empty.
+        cached: at least one of the answers came from the cache. Such an answer is asked anew
+            before it empties a field (deviation D26).
+    """
+
+    reason: str = ""
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A source that could know the login did not answer; nothing may be concluded.
+
+    Attributes:
+        slot: the slot of the source that did not answer.
+        reason: error class and message without secrets and without attribute values.
+    """
+
+    slot: str
+    reason: str
+
+
+Answer: TypeAlias = Found | Absent | Unavailable

@@ -1,0 +1,58 @@
+"""What a kind of source must be able to do: look up many logins at once and say how it went."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from directory.config import SourceConfig
+from directory.errors import SourceUnavailable
+from directory.model import Answer
+
+__all__ = ["CustomerUserSource", "SourceUnavailable"]
+
+
+class CustomerUserSource(Protocol):
+    """One place that knows customer users, asked in the order of its slot.
+
+    A source is used by one thread at a time. It connects when it is first asked, so it may be
+    built before a process forks, and it recovers by itself after its server was away.
+    """
+
+    @property
+    def config(self) -> SourceConfig:
+        """The settings of this source: slot, Map, names, cache, what to do when unavailable."""
+        ...
+
+    def find(self, logins: Sequence[str]) -> Mapping[str, Answer]:
+        """Look up logins, in one statement or search for up to some hundred of them.
+
+        Args:
+            logins: logins as tickets spell them; not empty, without repetitions.
+
+        Returns:
+            An answer for each login given, under the spelling given. ``Found`` carries the
+            attributes of the source's Map, and for database sources without ``foreign_db`` the
+            stamps CreateTime, CreateBy, ChangeTime, ChangeBy; ``UserPassword`` is never read.
+            Everything else (UserID, UserFullname, company …) is added by the directory.
+
+            Whether an entry belongs to a login is decided here, not by the server (design 1.1):
+            exactly or case-folded as the source is set. A fault of the source is
+            ``Unavailable`` for every login it kept from being answered; a fault of one login
+            is ``Absent`` for that login alone.
+        """
+        ...
+
+    def login_key(self, login: str) -> str:
+        """The login as this source compares it: two logins with equal keys are one person."""
+        ...
+
+    def ping(self) -> None:
+        """Ask the source for something small.
+
+        Raises:
+            SourceUnavailable: with the reason why it does not answer.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close connections; the next ``find`` opens them again."""
+        ...

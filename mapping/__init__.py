@@ -1,0 +1,1 @@
+"""What must be written? Pure functions from attributes and a ticket's state to a plan."""

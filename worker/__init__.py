@@ -1,0 +1,1 @@
+"""The shell around the pure core: Celery, the inbox, the ticket database, the operator."""

@@ -1,0 +1,147 @@
+"""The public event contract: what a producer may say, and how it is checked.
+
+An event is a hint that a ticket should be looked at. It never carries values: state decides.
+Producers write it as fields of a Redis stream entry, all of them strings::
+
+    XADD fieldfare:events * type ticket.created ticket_id 4711
+
+OTOBO's own event names ``TicketCreate`` and ``TicketCustomerUpdate`` are accepted as types.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+
+OTOBO_NAMES: Mapping[str, str] = {
+    "TicketCreate": "ticket.created",
+    "TicketCustomerUpdate": "ticket.customer_changed",
+}
+
+MAX_TICKET_ID = 2**63 - 1
+"""The largest value of ``ticket.id`` (BIGINT)."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class MalformedEventError(ValueError):
+    """An inbox entry is not an event of the contract.
+
+    Attributes:
+        problem: which fields are wrong and how, without the values given.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+def _names(value: Any) -> Any:
+    """Field names: a list, a JSON list, or names joined with commas or blanks."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.startswith("["):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            msg = "not a JSON list of names"
+            raise ValueError(msg) from error
+    return [name for name in text.replace(",", " ").split() if name]
+
+
+def _utc(value: Any) -> Any:
+    """Seconds since 1970, or ISO 8601; without a zone it is UTC."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    return value
+
+
+class _TicketEvent(BaseModel):
+    """What both ticket events may carry; everything but the ticket is optional."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    ticket_id: Annotated[int, Field(gt=0, le=MAX_TICKET_ID)] = Field(
+        description="ticket.id, not the ticket number."
+    )
+    event_id: Name | None = Field(None, description="The producer's own id, for the log.")
+    time: Annotated[datetime | None, BeforeValidator(_utc)] = Field(
+        None, description="When it happened: ISO 8601 or seconds since 1970; UTC without a zone."
+    )
+    screen: Name | None = Field(
+        None, description="The frontend screen that raised it, e.g. AgentTicketPhone."
+    )
+    fields: Annotated[tuple[Name, ...], BeforeValidator(_names), Field(max_length=500)] = Field(
+        (), description="Names of the dynamic fields that the request submitted."
+    )
+    user_id: Annotated[int, Field(gt=0)] | None = Field(
+        None, description="The agent who caused it, for the log."
+    )
+
+
+class TicketCreated(_TicketEvent):
+    """A ticket was created."""
+
+    type: Literal["ticket.created"] = "ticket.created"
+
+
+class CustomerChanged(_TicketEvent):
+    """The customer user of a ticket was set, to another one or to the same."""
+
+    type: Literal["ticket.customer_changed"] = "ticket.customer_changed"
+
+
+TicketEvent: TypeAlias = TicketCreated | CustomerChanged
+
+_CONTRACT: TypeAdapter[TicketEvent] = TypeAdapter(
+    Annotated[TicketEvent, Field(discriminator="type")]
+)
+
+
+def parse(fields: Mapping[str, str]) -> TicketEvent:
+    """Read the fields of a stream entry.
+
+    Raises:
+        MalformedEventError: names what is wrong, without repeating what was sent.
+    """
+    kind = fields.get("type", "")
+    try:
+        return _CONTRACT.validate_python({**fields, "type": OTOBO_NAMES.get(kind, kind)})
+    except ValidationError as error:
+        problems = (
+            f"{'.'.join(str(part) for part in item['loc'][1:]) or 'type'}: {item['msg']}"
+            for item in error.errors(include_url=False, include_input=False, include_context=False)
+        )
+        raise MalformedEventError("; ".join(problems)) from None
+
+
+def dump(event: TicketEvent) -> dict[str, str]:
+    """The fields of the stream entry for an event; ``parse`` gives the same event back."""
+    entry = {"type": event.type, "ticket_id": str(event.ticket_id)}
+    if event.event_id is not None:
+        entry["event_id"] = event.event_id
+    if event.time is not None:
+        entry["time"] = event.time.isoformat()
+    if event.screen is not None:
+        entry["screen"] = event.screen
+    if event.fields:
+        entry["fields"] = json.dumps(event.fields, ensure_ascii=False)
+    if event.user_id is not None:
+        entry["user_id"] = str(event.user_id)
+    return entry
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of the contract, as published in ``docs/reference/events.schema.json``."""
+    return _CONTRACT.json_schema()

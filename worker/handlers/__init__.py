@@ -1,0 +1,1 @@
+"""Plain functions from messages and services to outcomes; no Celery inside."""

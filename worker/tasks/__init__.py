@@ -1,0 +1,1 @@
+"""Celery tasks: three lines each around a handler."""

@@ -1,0 +1,1 @@
+"""The ticket system's side: its tables, its history, its cache."""

@@ -1,0 +1,116 @@
+"""What Fieldfare needs of a ticket system: read tickets in batches, apply plans safely."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from mapping.model import DynamicField, Labels, Plan, TicketState
+
+
+class TicketStoreError(Exception):
+    """Something is wrong between Fieldfare and the ticket database."""
+
+
+class TicketDatabaseUnavailable(TicketStoreError):
+    """The ticket database does not answer, or refuses to be written to.
+
+    Nothing is settled; the drain stops reading until the database is back.
+
+    Attributes:
+        reason: error class and message, free of secrets and of bound values.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the ticket database is not available: {reason}")
+        self.reason = reason
+
+
+class TicketDatabaseMisfit(TicketStoreError):
+    """The database is not the ticket system's that Fieldfare expects.
+
+    Attributes:
+        problem: what is missing, where, and what to do.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Tickets and the definitions of the mapped fields, read together.
+
+    Attributes:
+        tickets: by ticket id; a ticket that does not exist is missing.
+        fields: by field name, of any object type, valid or not; an unknown name is missing.
+    """
+
+    tickets: Mapping[int, TicketState]
+    fields: Mapping[str, DynamicField]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A plan was written whole.
+
+    Attributes:
+        fields: names of the fields that were written.
+    """
+
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Somebody changed the ticket since the plan was made; nothing was written; plan anew.
+
+    Attributes:
+        reason: ``ticket_gone``, ``customer_user_changed``, ``rows_changed`` or ``foreign_line``.
+    """
+
+    reason: str
+
+
+Result: TypeAlias = Applied | Conflict
+
+
+class TicketStore(Protocol):
+    """The ticket system's database. Connects when first asked; recovers by itself."""
+
+    def load(self, ticket_ids: Sequence[int], field_names: Collection[str]) -> Loaded:
+        """Read tickets, their value rows of the named fields, and their history.
+
+        A few set-based statements, whatever the number of tickets.
+
+        Raises:
+            TicketDatabaseUnavailable: the database does not answer.
+        """
+        ...
+
+    def apply(self, plans: Sequence[Plan]) -> Mapping[int, Result]:
+        """Write plans in short transactions, in id order, as design section 1.3 says.
+
+        A plan without changes is not written and counts as ``Applied(())``. Each ticket is
+        written whole or not at all; a conflict on one ticket does not hold up the others. A
+        deadlock or serialisation error repeats the transaction.
+
+        Returns:
+            A result for each plan, by ticket id.
+
+        Raises:
+            TicketDatabaseUnavailable: the database does not answer; what was not committed
+                was rolled back, and applying the same plans again is harmless.
+        """
+        ...
+
+    def labels(self, references: Collection[tuple[str, str]]) -> Labels:
+        """Readable texts of references to agents (``("Agent", user id)``), for history lines.
+
+        Unknown ones are missing. Other reference types are the directory's to name.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close connections; the next call opens them again."""
+        ...
