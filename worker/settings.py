@@ -1,0 +1,372 @@
+"""The settings: one frozen tree, from defaults < TOML < ``.env`` < environment < secret files.
+
+Every key is documented where it is declared; ``fieldfare config schema`` and the settings
+reference are generated from here. OTOBO's own names are accepted for what an admin copies from
+its configuration: ``[CustomerUser1]``, ``["DynamicFieldFromCustomerUser::Mapping"]``,
+``["Ticket::Frontend::AgentTicketPhone###DynamicField"]``.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from directory.config import AnySourceConfig, CompanyConfig, PreferencesConfig
+from directory.model import SLOTS
+from worker.otobo_names import accept_otobo_names
+from worker.settings_errors import (
+    CONFIG_VARIABLE,
+    ENV_PREFIX,
+    SECRETS_VARIABLE,
+    explained,
+    read_toml,
+    refuse_unknown_variables,
+)
+
+DEFAULT_FILES = (Path("fieldfare.toml"), Path("/etc/fieldfare/fieldfare.toml"))
+DEFAULT_SECRETS_DIR = Path("/run/secrets")
+
+SECTION = ConfigDict(
+    frozen=True,
+    extra="forbid",
+    populate_by_name=True,
+    hide_input_in_errors=True,  # the input may be a password
+)
+
+_OTOBO_CACHE_DIRECTORY = "/opt/otobo/var/tmp/CacheFileStorable"
+
+FieldName = Annotated[str, Field(min_length=1, max_length=191)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class OtoboCacheSettings(BaseModel):
+    """Where OTOBO caches tickets and field values; what was written is dropped there."""
+
+    model_config = SECTION
+
+    kind: Literal["none", "redis", "file"] = Field(
+        "none", description="OTOBO's Cache::Module: Redis, FileStorable, or none to leave alone."
+    )
+    url: SecretStr | None = Field(
+        None, description="redis: OTOBO's Cache::Redis server.", examples=["redis://otobo:6379/0"]
+    )
+    directory: Path | None = Field(
+        None,
+        description="file: OTOBO's cache folder.",
+        examples=["/opt/otobo/var/tmp/CacheFileStorable"],
+    )
+    subdirectory_levels: int = Field(
+        2, ge=0, le=8, description="file: OTOBO's Cache::SubdirLevels."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> "OtoboCacheSettings":
+        if self.kind == "redis" and self.url is None:
+            msg = 'kind = "redis" needs url, e.g. url = "redis://otobo:6379/0"'
+            raise ValueError(msg)
+        if self.kind == "file" and self.directory is None:
+            msg = f'kind = "file" needs directory, e.g. directory = "{_OTOBO_CACHE_DIRECTORY}"'
+            raise ValueError(msg)
+        return self
+
+
+class TicketSettings(BaseModel):
+    """The ticket system's database, and who writes there."""
+
+    model_config = SECTION
+
+    url: SecretStr = Field(
+        description="SQLAlchemy URL of the ticket system's database.",
+        examples=["postgresql+psycopg://fieldfare@db.example.org/otobo"],
+    )
+    user: str | None = Field(None, description="User, where the URL does not name one.")
+    password: SecretStr | None = Field(None, description="Password, kept out of the URL.")
+    worker_user: str = Field(
+        "fieldfare",
+        min_length=1,
+        description="Login of the agent that Fieldfare writes as: an agent of its own, so that "
+        "its history lines can be told from everybody else's.",
+    )
+    time_zone: str = Field(
+        "UTC", description="Time zone of the times in the database (OTOBOTimeZone)."
+    )
+    batch_size: int = Field(50, ge=1, le=1000, description="Most tickets of one transaction.")
+    statement_timeout: Seconds = Field(5.0, description="Seconds for one statement.")
+    lock_timeout: Seconds = Field(2.0, description="Seconds to wait for a row lock.")
+    otobo_cache: OtoboCacheSettings = Field(default_factory=OtoboCacheSettings)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            msg = f"{value!r} is not a time zone; right: UTC, Europe/Berlin"
+            raise ValueError(msg) from error
+        return value
+
+
+class RedisSettings(BaseModel):
+    """Redis or Valkey: the inbox, the shared cache and Celery's queues."""
+
+    model_config = SECTION
+
+    url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"),
+        description="Where it listens; rediss:// for TLS, with ?ssl_ca_certs=FILE for a CA file.",
+        examples=["redis://redis.example.org:6379/0"],
+    )
+    username: str | None = Field(None, description="User, where the URL does not name one.")
+    password: SecretStr | None = Field(None, description="Password, kept out of the URL.")
+
+
+class CacheSettings(BaseModel):
+    """How long answers of sources outside the ticket database are kept (deviation D26)."""
+
+    model_config = SECTION
+
+    ttl_max: int = Field(300, ge=0, description="Seconds; caps every source's cache_ttl.")
+    negative_ttl: int = Field(30, ge=0, description="Seconds an absent login is remembered.")
+
+
+class RuleSettings(BaseModel):
+    """A mapping rule in its long form."""
+
+    model_config = SECTION
+
+    from_: str = Field(
+        alias="from",
+        min_length=1,
+        description="A variable, or a template over several.",
+        examples=["UserPhone", "{UserFirstname} {UserLastname}"],
+    )
+    to: FieldName = Field(description="The ticket's dynamic field.", examples=["CustomerPhone"])
+    transform: tuple[str | Mapping[str, Any], ...] = Field(
+        (), description="Named transforms, in order.", examples=[["strip", {"truncate": 20}]]
+    )
+    default: str | None = Field(None, description="Stands in where the customer user has no value.")
+    on_manual_edit: Literal["overwrite", "keep"] = Field(
+        "overwrite",
+        description="Whether an event that leaves the customer user as it is writes over what "
+        "somebody typed since (deviation D16).",
+    )
+
+
+class MappingSettings(BaseModel):
+    """Which variable of the customer user goes into which dynamic field of the ticket."""
+
+    model_config = SECTION
+
+    variables: Mapping[str, FieldName] = Field(
+        default_factory=dict,
+        description="variable = field, as in DynamicFieldFromCustomerUser::Mapping.",
+        examples=[{"UserFirstname": "CustomerFirstname"}],
+    )
+    rules: tuple[RuleSettings, ...] = Field((), description="The long form.")
+    overlong: Literal["cut", "keep"] = Field(
+        "cut", description="A text over 3800 characters is cut, or the field kept (D15)."
+    )
+
+
+class PrecedenceSettings(BaseModel):
+    """When the frontend's value wins over the directory's."""
+
+    model_config = SECTION
+
+    enabled: bool = Field(
+        True,
+        description="false: the directory wins over what the same request submitted, as in OTOBO "
+        "with Transaction 1.",
+    )
+    unknown_frontend: Literal["keep", "write"] = Field(
+        "keep",
+        description="When no screen can be told: a field enabled on any creating screen is kept, "
+        "or written.",
+    )
+    screens: Mapping[str, Mapping[str, Annotated[int, Field(ge=0, le=2)]]] = Field(
+        default_factory=dict,
+        description="Ticket::Frontend::<Screen>###DynamicField: 0 off, 1 enabled, 2 required.",
+        examples=[{"AgentTicketPhone": {"CustomerPhone": 1}}],
+    )
+    screen_by_history_type: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="More history types of first articles that tell the screen; the shipped ones "
+        "are known.",
+        examples=[{"PhoneCallCustomer": "AgentTicketPhone"}],
+    )
+
+
+class InboxSettings(BaseModel):
+    """How events are read from the inbox (design section 2)."""
+
+    model_config = SECTION
+
+    batch: int = Field(200, ge=1, le=2000, description="Most events of one batch.")
+    drain_seconds: Seconds = Field(2.0, description="A drain returns and rings again after this.")
+    renew_seconds: Seconds = Field(3.0, description="How often a consumer renews what it holds.")
+    claim_seconds: Seconds = Field(
+        15.0, description="What was not renewed for so long is taken over by another consumer."
+    )
+    max_attempts: int = Field(5, ge=1, le=100, description="Tries before an event is parked.")
+    max_conflicts: int = Field(
+        5, ge=1, le=100, description="Plans made anew before a ticket goes back to the inbox."
+    )
+
+    @model_validator(mode="after")
+    def _renews_in_time(self) -> "InboxSettings":
+        if self.renew_seconds * 2 > self.claim_seconds:
+            msg = "renew_seconds must be at most half of claim_seconds, e.g. 3 and 15"
+            raise ValueError(msg)
+        return self
+
+
+class SweepSettings(BaseModel):
+    """The ticket history as a source of events: a safety net, or the only source."""
+
+    model_config = SECTION
+
+    source: Literal["inbox", "history"] = Field(
+        "inbox",
+        description="inbox: producers emit events and the sweep finds what was lost; history: "
+        "nobody emits, the sweep finds everything.",
+    )
+    every: Seconds | None = Field(
+        None, description="Seconds between sweeps; unset: 60, or 1 with source = history."
+    )
+    look_back: Annotated[int, Field(ge=60)] = Field(
+        7 * 24 * 3600, description="Seconds of history that are looked at again."
+    )
+    settle: Seconds = Field(
+        2.0, description="A ticket is taken up when its newest line is older than this."
+    )
+    limit: int = Field(5000, ge=1, description="Most history lines of one sweep.")
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two sweeps."""
+        if self.every is not None:
+            return self.every
+        return 1.0 if self.source == "history" else 60.0
+
+
+class LogSettings(BaseModel):
+    """Logs go to standard error, one line for each handled event."""
+
+    model_config = SECTION
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = Field(
+        "auto", description="auto: console on a terminal, JSON elsewhere."
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Unknown keys are errors."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        hide_input_in_errors=True,
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        secrets_nested_delimiter="__",
+        secrets_prefix="",
+        secrets_dir_missing="ok",
+    )
+
+    tickets: TicketSettings
+    redis: RedisSettings = Field(default_factory=RedisSettings)
+    sources: Mapping[str, AnySourceConfig] = Field(
+        default_factory=dict,
+        description="The customer user sources by OTOBO's names: CustomerUser is asked first, "
+        "then CustomerUser1 … CustomerUser10.",
+    )
+    companies: Mapping[str, CompanyConfig] = Field(
+        default_factory=lambda: {"CustomerCompany": CompanyConfig()},
+        description="Where customers (companies) are kept: CustomerCompany, CustomerCompany1 …",
+    )
+    preferences: PreferencesConfig = Field(default_factory=PreferencesConfig)
+    cache: CacheSettings = Field(default_factory=CacheSettings)
+    mapping: MappingSettings = Field(default_factory=MappingSettings)
+    precedence: PrecedenceSettings = Field(default_factory=PrecedenceSettings)
+    inbox: InboxSettings = Field(default_factory=InboxSettings)
+    sweep: SweepSettings = Field(default_factory=SweepSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_otobo_names(cls, data: Any) -> Any:
+        return accept_otobo_names(data) if isinstance(data, Mapping) else data
+
+    def source_configs(self) -> tuple[AnySourceConfig, ...]:
+        """The sources in the order in which they are asked."""
+        return tuple(sorted(self.sources.values(), key=lambda source: SLOTS.index(source.slot)))
+
+    def company_configs(self) -> tuple[CompanyConfig, ...]:
+        """The company sources in the order in which they are asked."""
+        return tuple(sorted(self.companies.values(), key=lambda company: SLOTS.index(company.slot)))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Highest first. The TOML file comes in as init arguments, so it goes last."""
+        return (
+            NestedSecretsSettingsSource(file_secret_settings),
+            env_settings,
+            dotenv_settings,
+            init_settings,
+        )
+
+
+def load(
+    config: Path | None = None,
+    *,
+    env_file: Path | None = Path(".env"),
+    secrets_dir: Path | None = None,
+) -> Settings:
+    """Read the settings from all their places.
+
+    Args:
+        config: the TOML file; else ``$FIELDFARE_CONFIG``, else ``./fieldfare.toml``, else
+            ``/etc/fieldfare/fieldfare.toml``, where they exist.
+        env_file: a file of environment variables; it may be missing.
+        secrets_dir: a folder with a file for each secret, e.g. ``tickets__password``; else
+            ``$FIELDFARE_SECRETS_DIR``, else ``/run/secrets``.
+
+    Raises:
+        SettingsError: with file, key path, what is wrong, and what right would look like.
+    """
+    path = find_file(config)
+    refuse_unknown_variables(Settings)
+    secrets = secrets_dir or Path(os.environ.get(SECRETS_VARIABLE) or DEFAULT_SECRETS_DIR)
+    with explained(path, Settings):
+        return Settings(
+            _env_file=env_file,
+            _secrets_dir=secrets,
+            **(read_toml(path) if path else {}),
+        )
+
+
+def find_file(config: Path | None = None) -> Path | None:
+    """The settings file that ``load`` reads, or None where there is none."""
+    if config is not None:
+        return config
+    if named := os.environ.get(CONFIG_VARIABLE):
+        return Path(named)
+    return next((path for path in DEFAULT_FILES if path.is_file()), None)
