@@ -1,0 +1,1 @@
+"""The tests of Fieldfare; what several of them share is imported from here."""

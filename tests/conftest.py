@@ -1,0 +1,97 @@
+"""What every test can ask for: real servers, started when first asked for, stopped at the end."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+# Before anything else is imported: the settings of the machine are none of the tests' business.
+for _name in [name for name in os.environ if name.startswith("FIELDFARE_")]:
+    del os.environ[_name]
+
+from tests import servers  # noqa: E402 - see above
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[servers.RedisServer]:
+    """Debian's Redis."""
+    with servers.redis_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[servers.RedisServer]:
+    """The Valkey of the extra ``embedded``."""
+    with servers.valkey_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[servers.PostgresqlServer]:
+    """PostgreSQL; ask for ``create_database()``."""
+    with servers.PostgresqlServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[servers.MariadbServer]:
+    """MariaDB; ask for ``create_database()``."""
+    with servers.MariadbServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def slapd_server() -> Iterator[servers.SlapdServer]:
+    """OpenLDAP, with what earlier tests left in it; most tests want ``slapd``."""
+    with servers.SlapdServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["redis", "valkey"])
+def broker(request: pytest.FixtureRequest) -> servers.RedisServer:
+    """An empty Redis, then an empty Valkey."""
+    server: servers.RedisServer = request.getfixturevalue(f"{request.param}_server")
+    server.start()
+    server.flush()
+    return server
+
+
+@pytest.fixture
+def slapd(slapd_server: servers.SlapdServer) -> servers.SlapdServer:
+    """OpenLDAP with nothing but the empty units, running and awake."""
+    server = slapd_server
+    server.start()
+    server.thaw()
+    server.clear()
+    return server
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, on each kind of database server."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'database.sqlite'}"
+        return
+    server: servers.PostgresqlServer | servers.MariadbServer = request.getfixturevalue(
+        f"{request.param}_server"
+    )
+    url = server.create_database()
+    yield url
+    server.drop_database(url)
+
+
+@pytest.fixture
+def ticket_database(database_url: str) -> str:
+    """The URL of a database with OTOBO's tables and the seed rows of ``tests.otobo``."""
+    from tests import otobo  # noqa: PLC0415 - tests of other things need not import the schema
+    from worker.tickets import schema  # noqa: PLC0415
+
+    engine = sqlalchemy.create_engine(database_url)
+    try:
+        schema.create_all(engine)
+        otobo.seed(engine)
+    finally:
+        engine.dispose()
+    return database_url
