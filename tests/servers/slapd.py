@@ -1,6 +1,8 @@
 """slapd as Debian packages it: one mdb database, readable by everybody, with TLS."""
 
-from collections.abc import Mapping, Sequence
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import ldap3
@@ -93,9 +95,11 @@ class SlapdServer(Server):
 
     def answers(self) -> bool:
         try:
+            # ldap3 does not close a socket that could not be connected, so it is not let try.
+            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
             with self._connect() as connection:
                 return bool(connection.bound)
-        except LDAPException:
+        except (OSError, LDAPException):
             return False
 
     def add(self, dn: str, attrs: Mapping[str, object]) -> None:
@@ -123,9 +127,10 @@ class SlapdServer(Server):
         for unit in UNITS:
             self.add(f"ou={unit},{self.base_dn}", {"objectClass": "organizationalUnit", "ou": unit})
 
-    def _connect(self) -> Any:  # the stubs of ldap3 leave the results of SAFE_SYNC untyped
+    @contextmanager
+    def _connect(self) -> Iterator[Any]:  # ldap3's stubs do not know the answers of SAFE_SYNC
         server = ldap3.Server(self.uri, get_info=ldap3.NONE, connect_timeout=5)
-        return ldap3.Connection(
+        connection = ldap3.Connection(
             server,
             self.admin_dn,
             self.admin_password,
@@ -133,6 +138,11 @@ class SlapdServer(Server):
             auto_bind=True,
             receive_timeout=10,
         )
+        try:
+            yield connection
+        finally:
+            # Connection's own context manager leaves a connection open that was bound before.
+            connection.unbind()
 
 
 def _check(dn: str, answer: tuple[Any, ...]) -> None:
