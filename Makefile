@@ -1,0 +1,52 @@
+# Everything a fresh Debian 12 with Python 3.11 needs is installed by the targets themselves:
+# Python packages into .venv, checked by hash; for the tests also Debian's servers (as root).
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3) python3)
+UV ?= uv
+LOCK_FLAGS ?=
+
+BIN := .venv/bin
+DEMO := .venv/installed-demo
+TEST := .venv/installed-test
+LOCK := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url $(LOCK_FLAGS)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help demo test check servers lock clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(DEMO) ## See it work: events go in, ticket fields are filled, and each is explained
+	@$(BIN)/fieldfare demo
+
+test: check servers ## Check, run every test against real servers, and measure the coverage
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@.ci/coverage $(BIN)/coverage directory=95 mapping=95 worker=85
+
+check: $(TEST) ## Lint, format, types, and which package may import which
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+servers: ## Install the servers that the tests need (Debian packages; starts none of them)
+	@.ci/servers
+
+lock: ## Resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade for the newest versions)
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv; elsewhere: make lock UV=path" >&2; exit 1; }
+	$(LOCK) --extra embedded --group test --output-file requirements/test.txt
+	$(LOCK) --extra embedded --group demo --constraint requirements/test.txt --output-file requirements/demo.txt
+	$(LOCK) --constraint requirements/test.txt --output-file requirements/run.txt
+
+clean: ## Remove the virtual environment and everything that tools left behind
+	rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/installed-%: requirements/%.txt pyproject.toml .ci/venv
+	@.ci/venv '$(PYTHON)' $<
+	@touch $@
