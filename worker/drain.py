@@ -1,0 +1,239 @@
+"""How does the inbox become empty? Batch by batch, each entry leaving as its outcome says.
+
+A drain is a plain function that Celery calls when the bell rings. It takes up what an outage left
+in its consumer's hands, then what dead consumers left (one at a time), then fresh entries, until
+the stream gives nothing or its time is up.
+
+Who is to blame decides what happens: an error of the event counts as an attempt; a ticket
+database or a Redis that is away counts as nothing and ends the drain, and the entries stay
+pending; an entry that killed workers again and again while it was handled alone is parked.
+"""
+
+import socket
+import threading
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import getpid
+from pathlib import PurePath
+from secrets import token_hex
+from typing import TypeAlias
+
+import redis
+import structlog
+
+from worker.inbox import Entry, Inbox
+from worker.outcomes import Disposition, Kind, Outcome
+from worker.tickets.store import TicketDatabaseUnavailable
+
+Handle: TypeAlias = Callable[[Sequence[Entry]], Sequence[Outcome]]
+"""Handles a batch and gives an outcome for each entry; handling one twice must be harmless."""
+
+OUTAGES = (TicketDatabaseUnavailable, redis.ConnectionError, redis.TimeoutError)
+"""Nothing was done, nobody is to blame: stop, and try the same entries again later."""
+
+log = structlog.get_logger("fieldfare")
+
+
+class IncompleteOutcomesError(Exception):
+    """A handler did not give exactly one outcome for each entry."""
+
+
+@dataclass(slots=True)
+class Consumer:
+    """A process as the inbox knows it, from its first drain to its end.
+
+    Attributes:
+        name: unique, and never used again by another process.
+        outage: class of the error that keeps it from working; empty while all is well.
+        look_for_abandoned_at: when it looks again for what dead consumers left, by its clock.
+    """
+
+    name: str
+    outage: str = ""
+    look_for_abandoned_at: float = 0.0
+
+
+def new_consumer() -> Consumer:
+    """A consumer for this process."""
+    return Consumer(f"{socket.gethostname()}-{getpid()}-{token_hex(4)}")
+
+
+def drain(
+    inbox: Inbox,
+    consumer: Consumer,
+    handle: Handle,
+    clock: Callable[[], float] = time.monotonic,
+    stop: Callable[[], bool] = lambda: False,
+) -> int:
+    """Work on the inbox until it gives nothing, ``drain_seconds`` have passed, or ``stop`` says so.
+
+    The batch at hand is always finished. Outages are logged once when they begin and once when
+    they are over.
+
+    Returns:
+        How many entries were disposed of.
+    """
+    done = 0
+    given_back: set[str] = set()
+    try:
+        inbox.silence()
+        if stop():
+            return 0
+        for batch in _batches(inbox, consumer, clock):
+            # What this drain gave back waits in our hands for the next one: a pause of its own.
+            entries = [entry for entry in batch if entry.first_id not in given_back]
+            for part, outcomes in _handled(inbox, consumer, handle, entries):
+                given_back |= _dispose(inbox, part, outcomes)
+                done += len(part)
+            _all_is_well(consumer)
+            if stop() or len(entries) < len(batch):
+                break
+    except OUTAGES as error:
+        if not consumer.outage:
+            log.warning("drain.interrupted", error=type(error).__name__, reason=_reason(error))
+        consumer.outage = type(error).__name__
+    return done
+
+
+def _all_is_well(consumer: Consumer) -> None:
+    if consumer.outage:
+        log.info("drain.resumed", after=consumer.outage)
+        consumer.outage = ""
+
+
+def _batches(inbox: Inbox, consumer: Consumer, clock: Callable[[], float]) -> Iterator[list[Entry]]:
+    """The batches of one drain. What was delivered more than once comes alone."""
+    seconds = inbox.settings.drain_seconds
+    begin = clock()
+    held = inbox.held(consumer.name)
+    if fresh := [entry for entry in held if entry.deliveries == 1]:
+        yield fresh
+    yield from ([entry] for entry in held if entry.deliveries > 1)
+    # Half of the time at most, or the heritage of a killed worker would hold up what is fresh.
+    while consumer.look_for_abandoned_at <= clock() < begin + seconds / 2:
+        entry = inbox.returned(consumer.name)
+        if entry is None:
+            consumer.look_for_abandoned_at = clock() + inbox.settings.claim_seconds / 3
+            break
+        yield [entry]
+    while entries := inbox.read(consumer.name):
+        if len(entries) == inbox.settings.batch:
+            inbox.ring()  # there is more than one process can carry: let others join
+        yield entries
+        if clock() >= begin + seconds:
+            inbox.ring()
+            return
+
+
+def _handled(
+    inbox: Inbox, consumer: Consumer, handle: Handle, entries: Sequence[Entry]
+) -> Iterator[tuple[Sequence[Entry], Sequence[Outcome]]]:
+    """Outcomes, in parts: a batch that fails is halved until the bad entry is alone."""
+    if not entries:
+        return
+    if (poison := entries[0]).deliveries > inbox.settings.max_attempts + 1:
+        # Delivered once in a batch, and then max_attempts times alone.
+        message = f"delivered {poison.deliveries} times, and its worker died each time"
+        inbox.park(poison, "killed_workers", "WorkerLost", message)
+        return
+    try:
+        with _renewed(inbox, consumer):
+            outcomes = _complete(entries, handle(entries))
+    except OUTAGES:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not fail other events
+        if len(entries) > 1:
+            log.warning(
+                "drain.batch_halved",
+                entries=len(entries),
+                error=type(error).__name__,
+                reason=_reason(error),
+            )
+            middle = len(entries) // 2
+            yield from _handled(inbox, consumer, handle, entries[:middle])
+            yield from _handled(inbox, consumer, handle, entries[middle:])
+            return
+        outcomes = [
+            Outcome(
+                entries[0].id,
+                None,
+                Kind.FAILED,
+                reason=_reason(error),
+                error=type(error).__name__,
+            )
+        ]
+    yield entries, outcomes
+
+
+def _complete(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    if sorted(entry.id for entry in entries) != sorted(outcome.entry_id for outcome in outcomes):
+        raise IncompleteOutcomesError
+    return outcomes
+
+
+def _dispose(inbox: Inbox, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> set[str]:
+    """Let each entry leave as its outcome says; returns the first ids of those that went back."""
+    by_id = {entry.id: entry for entry in entries}
+    by_disposition: dict[Disposition, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        by_disposition[outcome.disposition].append(outcome)
+    waiting: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    for outcome in by_disposition[Disposition.WAIT]:
+        waiting[outcome.slot or "", outcome.reason].append(by_id[outcome.entry_id])
+    retried = [by_id[outcome.entry_id] for outcome in by_disposition[Disposition.RETRY]]
+    failed = by_disposition[Disposition.FAIL]
+
+    for (slot, reason), parted in waiting.items():
+        inbox.wait(parted, slot, reason)
+    inbox.give_back(retried)
+    for outcome in failed:
+        inbox.fail(by_id[outcome.entry_id], outcome.error or "Failed", outcome.reason)
+    for outcome in by_disposition[Disposition.PARK]:
+        inbox.park(by_id[outcome.entry_id], outcome.kind, "MalformedEventError", outcome.reason)
+    settled = by_disposition[Disposition.SETTLE]
+    inbox.settle(
+        [outcome.entry_id for outcome in settled],
+        {
+            outcome.ticket_id: outcome.history_id
+            for outcome in settled
+            if outcome.ticket_id is not None and outcome.history_id is not None
+        },
+    )
+    gone_back = [*retried, *(by_id[outcome.entry_id] for outcome in failed)]
+    return {entry.first_id for entry in gone_back}
+
+
+@contextmanager
+def _renewed(inbox: Inbox, consumer: Consumer) -> Iterator[None]:
+    """Renew what the consumer holds while the block runs, so that slow is not taken for dead."""
+    finished = threading.Event()
+
+    def keep_renewing() -> None:
+        while not finished.wait(inbox.settings.renew_seconds):
+            try:
+                inbox.renew(consumer.name)
+            except redis.RedisError as error:
+                # At worst another consumer takes over and the batch is handled twice.
+                log.warning("drain.not_renewed", error=type(error).__name__)
+
+    thread = threading.Thread(target=keep_renewing, name="fieldfare-renewal", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
+
+
+def _reason(error: Exception) -> str:
+    """What may be said of an error: its own text only where its class keeps that free of values."""
+    if isinstance(error, TicketDatabaseUnavailable):
+        return error.reason
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return ""
+    return f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name}"

@@ -1,0 +1,90 @@
+"""What is one entry of the inbox, and is it text of a bearable size?
+
+Producers may write anything into a stream, so the bytes are judged before they become an entry.
+Whether an entry is an event of the contract is for ``worker.events`` to say.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from worker.inbox_scripts import MAX_FIELD_BYTES, MAX_FIELDS
+
+NOTE = "fieldfare."
+"""Fields of an entry that begin so are notes of ours, not the producer's words."""
+
+_YEAR_9999 = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+_ENTRY_ID = re.compile(r"\d{1,20}-\d{1,20}", re.ASCII)
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event in the inbox.
+
+    Attributes:
+        id: its id in the stream; changes when the entry goes behind others.
+        fields: the event's fields as the producer sent them.
+        deliveries: how often it was handed to a consumer; above 1 it comes from one that died.
+        origin: the id that it first arrived under, where that is another.
+        attempts: how often handling it has failed.
+    """
+
+    id: str
+    fields: Mapping[str, str] = field(repr=False)
+    deliveries: int = 1
+    origin: str = ""
+    attempts: int = 0
+
+    @property
+    def first_id(self) -> str:
+        """The id that the event first arrived under; stays the same for all its life."""
+        return self.origin or self.id
+
+    @property
+    def time(self) -> datetime:
+        """When the event first arrived, by the clock of the Redis server."""
+        return datetime.fromtimestamp(min(milliseconds(self.first_id) / 1000, _YEAR_9999), tz=UTC)
+
+
+def milliseconds(entry_id: str) -> int:
+    """The time within a stream entry's id: milliseconds since 1970 by the server's clock."""
+    return int(entry_id.partition("-")[0])
+
+
+def decode(entry_id: bytes, raw: Mapping[bytes, bytes], deliveries: int) -> tuple[Entry, str]:
+    """An entry as Redis gave it, and what is wrong with it.
+
+    Returns:
+        The entry, and an empty text. Where the entry cannot be read, it comes without fields,
+        and the text says why without repeating what was sent.
+    """
+    prefix = NOTE.encode()
+    own = {name: value for name, value in raw.items() if not name.startswith(prefix)}
+    fields: dict[str, str] = {}
+    problem = ""
+    if len(own) > MAX_FIELDS:
+        problem = f"more than {MAX_FIELDS} fields"
+    elif any(len(part) > MAX_FIELD_BYTES for pair in own.items() for part in pair):
+        problem = f"a field of more than {MAX_FIELD_BYTES} bytes"
+    else:
+        try:
+            fields = {name.decode(): value.decode() for name, value in own.items()}
+        except UnicodeDecodeError:
+            problem = "a field is not UTF-8"
+    origin = note(raw, "origin")
+    attempts = note(raw, "attempts")
+    entry = Entry(
+        entry_id.decode(),
+        fields,
+        deliveries,
+        origin if _ENTRY_ID.fullmatch(origin) else "",
+        int(attempts) if _COUNT.fullmatch(attempts) else 0,
+    )
+    return entry, problem
+
+
+def note(raw: Mapping[bytes, bytes], name: str) -> str:
+    """One of our notes on an entry; empty where there is none."""
+    return raw.get(f"{NOTE}{name}".encode(), b"").decode("utf-8", "replace")
