@@ -32,7 +32,7 @@ check: $(TEST) ## Lint, format, types, and which package may import which
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 servers: ## Install the servers that the tests need (Debian packages; starts none of them)
 	@.ci/servers
