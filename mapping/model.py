@@ -212,6 +212,7 @@ class Plan:
         customer_user: the ticket's customer user that the plan was made for; checked under lock.
         history_id: the highest id of ``TicketState.history``; foreign lines behind it conflict.
         watched: ids of the fields that the plan looked at, with the ids of the rows it saw.
+        references: the labels that the texts of the changes need, e.g. ``("Agent", "3")``.
     """
 
     ticket_id: int
@@ -220,3 +221,4 @@ class Plan:
     decisions: tuple[FieldDecision, ...]
     changes: tuple[Change, ...]
     watched: Mapping[int, tuple[int, ...]] = dataclasses.field(repr=False)
+    references: frozenset[tuple[str, str]] = frozenset()

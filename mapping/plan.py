@@ -6,7 +6,7 @@ that different from what stands there? One faulty field never stops the others (
 A plan that was applied makes the next plan of the same ticket empty.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -42,7 +42,7 @@ class _Case:
     ruleset: Ruleset
     fields: Mapping[str, DynamicField]
     precedence: Precedence
-    hint: EventHint
+    hints: Sequence[EventHint]
     several: Several
     labels: Labels = NO_LABELS
 
@@ -85,7 +85,7 @@ def plan(  # noqa: PLR0913, PLR0917 - everything that a plan depends on, and not
     ruleset: Ruleset,
     fields: Mapping[str, DynamicField],
     precedence: Precedence,
-    hint: EventHint,
+    hints: Sequence[EventHint],
     labels: Labels = NO_LABELS,
     *,
     several: Several = "first",
@@ -99,14 +99,14 @@ def plan(  # noqa: PLR0913, PLR0917 - everything that a plan depends on, and not
         ruleset: the rules.
         fields: the definitions of the mapped fields, by name.
         precedence: the precedence settings.
-        hint: what the ticket's events told.
-        labels: readable texts of references; ``references`` says which are needed.
+        hints: what each of the ticket's events told; none for a resync or the sweep.
+        labels: readable texts of references; ``references`` says which a plan lacks.
         several: how several texts of one attribute become one: ``first`` for LDAP sources (D7),
             ``join`` for SQL sources, where only a customer user's dynamic field has several (D22).
             Variables named ``DynamicField_…`` are always joined; a rule's own ``first`` or
             ``join`` transform decides before all of this.
     """
-    case = _Case(ticket, attributes, ruleset, fields, precedence, hint, several, labels)
+    case = _Case(ticket, attributes, ruleset, fields, precedence, hints, several, labels)
     decided = _decide_all(case)
     return Plan(
         ticket_id=ticket.id,
@@ -124,28 +124,17 @@ def plan(  # noqa: PLR0913, PLR0917 - everything that a plan depends on, and not
     )
 
 
-def references(  # noqa: PLR0913, PLR0917 - the same as plan
-    ticket: TicketState,
-    attributes: Attributes | None,
-    ruleset: Ruleset,
-    fields: Mapping[str, DynamicField],
-    precedence: Precedence,
-    hint: EventHint,
-    *,
-    several: Several = "first",
-) -> frozenset[tuple[str, str]]:
-    """The labels that ``plan`` needs: old and new values of reference fields that change.
+def references(made: Plan) -> frozenset[tuple[str, str]]:
+    """The labels that a plan's texts need: old and new values of reference fields that change.
 
     Returns:
-        (field type, key) pairs, e.g. ``("Agent", "3")``; usually none, and then the plan that was
-        made without labels is complete.
+        (field type, key) pairs; usually none, and then a plan made without labels is complete.
     """
-    case = _Case(ticket, attributes, ruleset, fields, precedence, hint, several)
-    return frozenset(key for item in _decide_all(case) for key in item.references)
+    return made.references
 
 
 def _decide_all(case: _Case) -> list[_Decided]:
-    now = fronts.moment(case.ticket, case.hint, case.precedence)
+    now = fronts.moment(case.ticket, case.hints, case.precedence)
     return [_decide(case, rule, now) for _, rule in sorted(case.ruleset.rules.items())]
 
 

@@ -6,7 +6,8 @@ stays (observed rules 48 to 51). A worker runs later; the ticket's history tells
 newest setting of its customer user. Where a line or a name is in doubt, the frontend wins.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -67,7 +68,7 @@ class Moment:
     Attributes:
         anchor: the line of the moment; None if the history has none.
         creation: the anchor belongs to the ticket's creation.
-        screen: the screen that was named or inferred; None if none can be told.
+        screens: the screens that events named, or the one that was inferred; may be none.
         submitted: names of the fields that the request submitted.
         owning: levels of each screen that owns fields here.
         later: lines by which somebody else wrote a field, and which win over the directory.
@@ -76,29 +77,26 @@ class Moment:
 
     anchor: HistoryLine | None
     creation: bool
-    screen: str | None
+    screens: tuple[str, ...]
     submitted: frozenset[str]
     owning: tuple[Levels, ...]
     later: tuple[HistoryLine, ...]
     edits: tuple[HistoryLine, ...]
 
 
-def moment(ticket: TicketState, hint: EventHint, precedence: Precedence) -> Moment:
-    """Find the event's moment in the history of a ticket."""
+def moment(ticket: TicketState, hints: Iterable[EventHint], precedence: Precedence) -> Moment:
+    """Find the events' moment in the history of a ticket."""
     history = ticket.history
     created = _creation(history)
     anchor = find_anchor(history)
     creation = anchor is not None and _belongs_to_creation(history, anchor, created)
-    applies = _applies(hint, anchor, creation=creation)
-    screen = hint.screen if applies else None
-    if screen is None and creation and created is not None:
-        screen = _inferred_screen(history, created, precedence)
-    behind = anchor.id if anchor else 0
-    # What the request itself wrote loses only if precedence is off.
-    losing = frozenset[int]()
+    applying = [hint for hint in hints if _applies(hint, anchor, creation=creation)]
+    screens = tuple(dict.fromkeys(hint.screen for hint in applying if hint.screen))
+    if not screens and creation and created is not None:
+        screens = _inferred_screen(history, created, precedence)
+    losing = frozenset[int]()  # what the request itself wrote loses only if precedence is off
     if anchor is not None and not precedence.enabled:
-        time = hint.time if applies else None
-        losing = frozenset(_request(history, anchor, time, precedence.worker_user_id))
+        losing = frozenset(_request(history, anchor, applying, precedence.worker_user_id))
     foreign = tuple(
         line
         for line in history
@@ -106,13 +104,14 @@ def moment(ticket: TicketState, hint: EventHint, precedence: Precedence) -> Mome
         and line.create_by != precedence.worker_user_id
         and line.id not in losing
     )
+    behind = anchor.id if anchor is not None else 0
     changed = _customer_user_set(history, ticket.customer_user or "")
     return Moment(
         anchor=anchor,
         creation=creation,
-        screen=screen,
-        submitted=hint.fields if applies else frozenset(),
-        owning=_owning(screen, precedence, creation=creation),
+        screens=screens,
+        submitted=frozenset(name for hint in applying for name in hint.fields),
+        owning=_owning(screens, precedence, creation=creation),
         later=tuple(line for line in foreign if line.id > behind),
         edits=tuple(line for line in foreign if line.id > changed),
     )
@@ -195,53 +194,60 @@ def _applies(hint: EventHint, anchor: HistoryLine | None, *, creation: bool) -> 
         return True
     if not creation and not hint.changed:
         return False
-    age = _seconds_between(hint.time, anchor.create_time)
-    return age is None or age <= TOLERANCE
+    told, written = _time(hint.time), _time(anchor.create_time)
+    if told is None or written is None:
+        return True
+    return (written - told).total_seconds() <= TOLERANCE
 
 
 def _inferred_screen(
     history: Sequence[HistoryLine], created: HistoryLine, precedence: Precedence
-) -> str | None:
+) -> tuple[str, ...]:
     """The screen that the first article's lines tell, if its author created the ticket."""
     articles = [line for line in history if line.article_id is not None and line.id > created.id]
     screens = {**SCREENS, **precedence.screen_by_history_type}
-    for line in articles:
-        if line.article_id != articles[0].article_id or line.create_by != created.create_by:
-            continue
-        if line.type in screens:
-            return screens[line.type]
-    return None
+    told = (
+        screens[line.type]
+        for line in articles
+        if line.article_id == articles[0].article_id
+        and line.create_by == created.create_by
+        and line.type in screens
+    )
+    return tuple(itertools.islice(told, 1))
 
 
-def _owning(screen: str | None, precedence: Precedence, *, creation: bool) -> tuple[Levels, ...]:
-    if screen is not None:
-        return (precedence.screens.get(screen, {}),)
-    if creation and precedence.unknown_frontend == "keep":
+def _owning(
+    screens: Sequence[str], precedence: Precedence, *, creation: bool
+) -> tuple[Levels, ...]:
+    if not screens and creation and precedence.unknown_frontend == "keep":
         creating = {*SCREENS.values(), *precedence.screen_by_history_type.values()}
         return tuple(levels for name, levels in precedence.screens.items() if name in creating)
-    return ()
+    return tuple(precedence.screens.get(screen, {}) for screen in screens)
 
 
 def _request(
-    history: Sequence[HistoryLine], anchor: HistoryLine, time: str | None, worker_user_id: int
+    history: Sequence[HistoryLine],
+    anchor: HistoryLine,
+    hints: Iterable[EventHint],
+    worker_user_id: int,
 ) -> Iterator[int]:
     """The ids of the lines that the anchor's request wrote behind it.
 
     They are by the anchor's author, without a gap, and not younger than the event if its time is
     known. A line whose time cannot be read is not taken for one of them.
     """
-    before = anchor
+    end = max((time for hint in hints if (time := _time(hint.time))), default=None)
+    before = _time(anchor.create_time)
     for line in history:
         if line.id <= anchor.id or line.create_by == worker_user_id:
             continue
-        gap = _seconds_between(before.create_time, line.create_time)
-        if line.create_by != anchor.create_by or gap is None or gap > TOLERANCE:
+        time = _time(line.create_time)
+        if line.create_by != anchor.create_by or before is None or time is None:
             return
-        younger = _seconds_between(time, line.create_time)
-        if younger is not None and younger > 0:
+        if (time - before).total_seconds() > TOLERANCE or (end is not None and time > end):
             return
         yield line.id
-        before = line
+        before = time
 
 
 def _customer_user_set(history: Sequence[HistoryLine], customer_user: str) -> int:
@@ -258,12 +264,6 @@ def _customer_user_set(history: Sequence[HistoryLine], customer_user: str) -> in
         elif "CustomerUser=" in line.name:
             break
     return changed
-
-
-def _seconds_between(earlier: str | None, later: str | None) -> float | None:
-    """Seconds from one time to another; None if one of them is not known."""
-    start, end = _time(earlier), _time(later)
-    return (end - start).total_seconds() if start and end else None
 
 
 def _time(text: str | None) -> datetime | None:

@@ -57,6 +57,11 @@ class Ruleset:
     overlong: Overlong = "cut"
 
     @property
+    def fields(self) -> frozenset[str]:
+        """The names of all dynamic fields that a rule fills."""
+        return frozenset(self.rules)
+
+    @property
     def variables(self) -> frozenset[str]:
         """All variables that any rule reads."""
         return frozenset(name for rule in self.rules.values() for name in rule.variables)
