@@ -1,0 +1,296 @@
+"""Customer users in an LDAP directory: OTOBO's ``Kernel::System::CustomerUser::LDAP``, read only.
+
+One search asks for up to 200 logins. Which entry belongs to which login is decided here, by the
+values of the key attribute; where that leaves a doubt, the login is asked for alone. Absent is
+only what the server, after a search that ended in success, did not have (design 1.1).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from directory.config import LdapSourceConfig
+from directory.errors import SourceMisconfigured, SourceUnavailable
+from directory.ldap_connection import LdapClient, NoAnswer, check_dn, check_filter
+from directory.ldap_messages import (
+    ADMIN_LIMIT_EXCEEDED,
+    INAPPROPRIATE_MATCHING,
+    INVALID_ATTRIBUTE_SYNTAX,
+    INVALID_DN_SYNTAX,
+    NO_SUCH_OBJECT,
+    SIZE_LIMIT_EXCEEDED,
+    SUCCESS,
+    Entry,
+    Reply,
+    Search,
+)
+from directory.ldap_text import attribute_value, escaped, login_key, matched, text_or_none
+from directory.ldap_wire import Deadline
+from directory.model import Absent, Answer, AttributeValue, CustomerUser, Found, Unavailable
+
+LOGINS_PER_SEARCH = 200
+"""ldap3 is fastest with 200 alternatives in a filter (limits.md 2c), and slapd stops at 500."""
+
+LIMITS = frozenset({SIZE_LIMIT_EXCEEDED, ADMIN_LIMIT_EXCEEDED})
+"""Results that may mean: fewer logins at once."""
+
+LOGIN_FAULTS = frozenset({INAPPROPRIATE_MATCHING, INVALID_ATTRIBUTE_SYNTAX, INVALID_DN_SYNTAX})
+"""Results that may mean: this login cannot be a value of the key attribute."""
+
+ANY_ENTRY = "(objectClass=*)"
+NO_ATTRIBUTES = ("1.1",)
+HARMLESS_LOGIN = "fieldfare"
+
+_Outcome: TypeAlias = Entry | Absent | Unavailable
+
+
+class LdapSource:
+    """A ``CustomerUserSource`` over one LDAP directory, with one connection for each process."""
+
+    def __init__(self, config: LdapSourceConfig) -> None:
+        """Check the settings; nothing is connected.
+
+        Raises:
+            SourceMisconfigured: a host, BaseDN, AlwaysFilter, SourceCharset, CustomerKey or the
+                Map can never work.
+        """
+        _check(config)
+        self._config = config
+        self._client = LdapClient(config)
+        # The last row of a variable wins (observed rule 47). Password hashes are never read.
+        self._storages = {
+            row.variable: row.storage.lower()
+            for row in config.map
+            if row.storage_type != "dynamic_field"
+            and row.variable != "UserPassword"
+            and row.storage.lower() != "userpassword"
+        }
+        if "UserLogin" not in self._storages:
+            problem = (
+                'the Map has no UserLogin, so no entry is a customer user; right: UserLogin = "uid"'
+            )
+            raise SourceMisconfigured(config.slot, problem)
+        self._key = config.customer_key.lower()
+        self._attributes = tuple(dict.fromkeys((self._key, *self._storages.values())))
+
+    @property
+    def config(self) -> LdapSourceConfig:
+        """The settings of this source."""
+        return self._config
+
+    def login_key(self, login: str) -> str:
+        """The login with case folded, blanks squeezed and trimmed, as OpenLDAP compares it."""
+        return login_key(login)
+
+    def find(self, logins: Sequence[str]) -> Mapping[str, Answer]:
+        """Look up logins, 200 in one search; all of it ends before ``config.timeout`` is over.
+
+        TranslateManagerTo costs one more search for each different manager.
+        """
+        deadline = Deadline.after(self._config.timeout)
+        outcomes: dict[str, _Outcome] = {}
+        sent = []
+        for login in logins:
+            problem = self._problem(login)
+            if problem:
+                outcomes[login] = Absent(problem)
+            else:
+                sent.append(login)
+        for start in range(0, len(sent), LOGINS_PER_SEARCH):
+            outcomes |= self._ask(sent[start : start + LOGINS_PER_SEARCH], deadline)
+        managers: dict[str, Sequence[bytes] | Unavailable] = {}
+        return {login: self._answer(outcomes[login], managers, deadline) for login in logins}
+
+    def ping(self) -> None:
+        """Read the entry that the search begins with.
+
+        Raises:
+            SourceUnavailable: the server does not answer, refuses the bind, or has no such entry.
+        """
+        request = Search(self._config.base_dn, "base", ANY_ENTRY, NO_ATTRIBUTES)
+        try:
+            reply = self._client.search(request, Deadline.after(self._config.timeout))
+        except NoAnswer as error:
+            raise SourceUnavailable(self._config.slot, str(error)) from error
+        if reply.code != SUCCESS:
+            raise SourceUnavailable(self._config.slot, self._refusal(reply))
+
+    def close(self) -> None:
+        """Close the connection; the next ``find`` opens it again."""
+        self._client.close()
+
+    def _problem(self, login: str) -> str:
+        """Why a login cannot exist in an LDAP directory, else nothing."""
+        if not login:
+            return "the login is empty"
+        if "\0" in login:
+            return "the login holds a NUL character"
+        try:
+            login.encode(self._config.source_charset)
+        except UnicodeEncodeError:
+            return f"the login cannot be written in {self._config.source_charset}"
+        return ""
+
+    def _ask(self, logins: Sequence[str], deadline: Deadline) -> dict[str, _Outcome]:
+        """One search for all of them, and further ones only where it leaves a doubt."""
+        try:
+            reply = self._client.search(self._request(logins), deadline)
+        except NoAnswer as error:
+            return dict.fromkeys(logins, self._unavailable(str(error)))
+        if reply.code == SUCCESS:
+            return self._assigned(logins, reply.entries, deadline)
+        ours = reply.code in LOGIN_FAULTS and self._takes_other_logins(deadline)
+        if (ours or reply.code in LIMITS) and len(logins) > 1:
+            half = len(logins) // 2
+            return self._ask(logins[:half], deadline) | self._ask(logins[half:], deadline)
+        if ours:
+            return {logins[0]: Absent(f"the server cannot compare the login: {reply.name}")}
+        return dict.fromkeys(logins, self._unavailable(self._refusal(reply)))
+
+    def _takes_other_logins(self, deadline: Deadline) -> bool:
+        """Whether the same search works for a plain login, so that the fault is the login's."""
+        try:
+            reply = self._client.search(self._request([HARMLESS_LOGIN]), deadline)
+        except NoAnswer:
+            return False
+        return reply.code == SUCCESS
+
+    def _assigned(
+        self, logins: Sequence[str], entries: Sequence[Entry], deadline: Deadline
+    ) -> dict[str, _Outcome]:
+        """Give each entry to the login that it fits, and ask anew for logins that share one."""
+        keys = [self._keys(entry) for entry in entries]
+        first, shared = matched(logins, keys)
+        missing: Absent | Unavailable = Absent()
+        if not all(keys):
+            missing = self._unavailable(
+                f"an entry came without {self._config.customer_key}: the attribute may not be "
+                "read, or the server calls it by another name"
+            )
+        outcomes: dict[str, _Outcome] = {
+            login: entries[first[login]] if login in first else missing for login in logins
+        }
+        for login in sorted(shared):
+            outcomes |= self._ask([login], deadline)
+        return outcomes
+
+    def _keys(self, entry: Entry) -> list[str]:
+        """The texts of the key attribute, its variants with options included."""
+        charset = self._config.source_charset
+        return [
+            octets.decode(charset, "replace")
+            for name, values in entry.attributes.items()
+            if name.partition(";")[0] == self._key
+            for octets in values
+        ]
+
+    def _answer(
+        self,
+        outcome: _Outcome,
+        managers: dict[str, Sequence[bytes] | Unavailable],
+        deadline: Deadline,
+    ) -> Answer:
+        if not isinstance(outcome, Entry):
+            return outcome
+        attributes: dict[str, AttributeValue] = {}
+        for variable, storage in self._storages.items():
+            octets = outcome.attributes.get(storage, ())
+            if storage == "manager" and self._config.translate_manager_to:
+                translated = self._translated(octets, managers, deadline)
+                if isinstance(translated, Unavailable):
+                    return translated
+                octets = translated
+            elif storage == "targetaddress":
+                octets = [value.removeprefix(b"SMTP:") for value in octets]
+            value = attribute_value(octets, self._config.source_charset)
+            if value is not None:
+                attributes[variable] = value
+        login = attributes.get("UserLogin", b"")
+        if isinstance(login, tuple):
+            login = login[0]
+        if isinstance(login, bytes):
+            # Observed rule 34.
+            return Absent(f"its entry has no text in {self._storages['UserLogin']}")
+        attributes["UserLogin"] = login
+        return Found(CustomerUser(self._config.slot, login, attributes))
+
+    def _translated(
+        self,
+        dns: Iterable[bytes],
+        managers: dict[str, Sequence[bytes] | Unavailable],
+        deadline: Deadline,
+    ) -> Sequence[bytes] | Unavailable:
+        """The values that stand in for the managers' DNs; none for a DN that leads nowhere (D6)."""
+        values: list[bytes] = []
+        for octets in dns:
+            dn = text_or_none(octets, self._config.source_charset)
+            if not dn:
+                continue
+            if dn not in managers:
+                managers[dn] = self._manager(dn, deadline)
+            manager = managers[dn]
+            if isinstance(manager, Unavailable):
+                return manager
+            values += manager
+        return values
+
+    def _manager(self, dn: str, deadline: Deadline) -> Sequence[bytes] | Unavailable:
+        attribute = str(self._config.translate_manager_to)
+        try:
+            reply = self._client.search(Search(dn, "base", ANY_ENTRY, (attribute,)), deadline)
+        except NoAnswer as error:
+            return self._unavailable(str(error))
+        if reply.code in {NO_SUCH_OBJECT, INVALID_DN_SYNTAX}:
+            return ()
+        if reply.code != SUCCESS:
+            return self._unavailable(self._refusal(reply))
+        return [
+            value
+            for entry in reply.entries
+            for value in entry.attributes.get(attribute.lower(), ())
+        ]
+
+    def _request(self, logins: Sequence[str]) -> Search:
+        charset = self._config.source_charset
+        terms = "".join(f"({self._key}={escaped(login.encode(charset))})" for login in logins)
+        anyone = f"(|{terms})" if len(logins) > 1 else terms
+        return Search(
+            self._config.base_dn,
+            self._config.sscope,
+            f"(&{anyone}{self._config.always_filter})" if self._config.always_filter else anyone,
+            self._attributes,
+        )
+
+    def _unavailable(self, reason: str) -> Unavailable:
+        return Unavailable(self._config.slot, reason)
+
+    def _refusal(self, reply: Reply) -> str:
+        """What a result other than success means; the server's own text could quote a value."""
+        if reply.code == NO_SUCH_OBJECT:
+            return (
+                f"noSuchObject: base_dn {self._config.base_dn!r} does not exist or may not be read"
+            )
+        return f"{reply.name} (result {reply.code})"
+
+
+def _check(config: LdapSourceConfig) -> None:
+    """Refuse what no server could ever answer, with an example of right."""
+    try:
+        check_dn(config.base_dn)
+    except ValueError:
+        _refuse(config, "base_dn", config.base_dn, "ou=people,dc=example,dc=org")
+    if config.always_filter:
+        try:
+            # Several filters in a row are as good as one: they stand in an AND.
+            check_filter(f"(&{ANY_ENTRY}{config.always_filter})")
+        except ValueError:
+            _refuse(config, "always_filter", config.always_filter, "(objectclass=inetOrgPerson)")
+    try:
+        "a".encode(config.source_charset)
+    except LookupError:
+        _refuse(config, "source_charset", config.source_charset, "iso-8859-1")
+    if set(config.customer_key) & set("()=*&|!<>~:\\ \0"):
+        _refuse(config, "customer_key", config.customer_key, "uid")
+
+
+def _refuse(config: LdapSourceConfig, option: str, value: str, right: str) -> None:
+    raise SourceMisconfigured(config.slot, f'{option} {value!r} cannot be read; right: "{right}"')
