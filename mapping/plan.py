@@ -44,7 +44,7 @@ class _Case:
     precedence: Precedence
     hints: Sequence[EventHint]
     several: Several
-    labels: Labels = NO_LABELS
+    labels: Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,7 @@ def plan(  # noqa: PLR0913, PLR0917 - everything that a plan depends on, and not
                 if item.watched is not None
             }
         ),
+        references=frozenset(key for item in decided for key in item.references),
     )
 
 
