@@ -220,6 +220,9 @@ class SourceConfig(BaseModel):
     cache_ttl: Annotated[int, BeforeValidator(_empty_as_zero)] = _option(
         0, "CacheTTL", ge=0, description="Seconds an answer is cached; 0 = no cache."
     )
+    timeout: float = Field(
+        5.0, gt=0, le=600, description="Seconds for a whole lookup, connecting included."
+    )
     read_only: Flag = _option(False, "ReadOnly", description="Never written to.")
     selections: Mapping[str, Mapping[str, str]] = _option(
         {}, "Selections", description="Fixed choices for a variable."
@@ -435,6 +438,9 @@ class PreferencesConfig(BaseModel):
     defaults: Mapping[str, str] = Field(
         default_factory=lambda: {"UserRefreshTime": "0", "UserShowTickets": "25"},
         description="Values of unset preferences (CustomerPreferencesGroups, DataSelected).",
+    )
+    timeout: float = Field(
+        5.0, gt=0, le=600, description="Seconds for reading what the ticket database adds."
     )
 
     @model_validator(mode="before")

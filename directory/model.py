@@ -31,11 +31,14 @@ class CustomerUser:
         slot: the slot of the source that supplied everything: ``""``, ``"1"`` … ``"10"``.
         login: the login as the directory spells it, which may differ from the ticket's spelling.
         attributes: all values by variable name. They are personal data, so no repr shows them.
+        by_storage: the values that UserFullname is made from, by column name, where a source
+            can read them although no variable carries them (observed keys-11); may be empty.
     """
 
     slot: str
     login: str
     attributes: Attributes = field(repr=False)
+    by_storage: Attributes = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

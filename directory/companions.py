@@ -1,0 +1,255 @@
+"""What does the ticket system itself know about customer users that a source has found?
+
+Their preferences, their customer (company), and their dynamic fields. Each reader answers for
+many customer users in one statement, and raises ``DatabaseFault`` if it cannot be asked. How
+the answers are put together is the business of ``directory.attributes``.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import ColumnClause, column, table
+
+from directory.config import CompanyConfig, PreferencesConfig
+from directory.database import Database, DatabaseFault, TicketEngine, open_database
+from directory.dsn import DsnError
+from directory.errors import SourceMisconfigured
+from directory.model import Attributes, AttributeValue
+from directory.rows import BATCH, KeyedTable, bound, chunked, find_rows, from_table
+from directory.sql import PASSWORD, stamps_of, values_of
+from directory.values import to_text, without_zero_fraction
+
+COMPANY_VALID = "CustomerCompanyValidID"
+"""The company's ValidID, under a name that the customer user's does not hide."""
+
+DATE_TYPES = frozenset({"Date", "DateTime"})
+INTEGER_TYPES = frozenset({"Checkbox"})
+LIST_TYPES = frozenset({"Multiselect"})
+"""Dynamic field types by what their value is (spec 3.5); all others are text."""
+
+_FIELD = table(
+    "dynamic_field", *map(column, ("id", "name", "field_type", "object_type", "valid_id"))
+)
+_VALUE = table(
+    "dynamic_field_value",
+    *map(column, ("id", "field_id", "object_id", "value_text", "value_date", "value_int")),
+)
+_OBJECT = table(
+    "dynamic_field_obj_id_name", *map(column, ("object_id", "object_name", "object_type"))
+)
+_VALID = table("valid", column("id"), column("name"))
+
+
+class Preferences:
+    """The table of preferences, each row a key and a value of one customer user.
+
+    Args:
+        config: its settings.
+        database: where it stands.
+        zone: the ticket system's time zone (OTOBOTimeZone), for UserLastLoginTimestamp.
+    """
+
+    def __init__(self, config: PreferencesConfig, database: Database, zone: tzinfo = UTC) -> None:
+        self.config = config
+        self._database = database
+        self._zone = zone
+
+    def read(self, logins: Iterable[str]) -> Mapping[str, Mapping[str, str | None]]:
+        """Preferences by login and key; None where the table has a NULL.
+
+        Logins are compared exactly, in the directory's spelling (observed 29). A customer user
+        without preferences is missing. Defaults are not filled in.
+        """
+        config = self.config
+        found: dict[str, dict[str, str | None]] = {}
+        user: ColumnClause[Any] = column(config.user_id)
+        key: ColumnClause[Any] = column(config.key)
+        value: ColumnClause[Any] = column(config.value)
+        deadline = self._database.deadline()
+        for batch in chunked(dict.fromkeys(logins), BATCH):
+            statement = (
+                sqlalchemy.select(user, key, value)
+                .select_from(from_table(config.table))
+                .where(user.in_(bound(batch)))
+            )
+            for row in self._database.rows(statement, deadline):
+                login, name, text = map(to_text, row)
+                # The server may find other spellings, too.
+                if login in batch and name and name != PASSWORD:
+                    found.setdefault(login, {})[name] = text
+        for preferences in found.values():
+            preferences.update(self._last_login(preferences.get("UserLastLogin")))
+        return found
+
+    def _last_login(self, seconds: str | None) -> Mapping[str, str]:
+        """``UserLastLoginTimestamp`` beside a ``UserLastLogin`` that is a moment."""
+        if not seconds or not seconds.isdecimal():
+            return {}
+        try:
+            moment = datetime.fromtimestamp(int(seconds), self._zone)
+        except (OverflowError, ValueError, OSError):
+            return {}
+        return {"UserLastLoginTimestamp": f"{moment:%Y-%m-%d %H:%M:%S}"}
+
+
+class Companies:
+    """The tables of customers, asked in the order in which they are given.
+
+    The first that knows a customer id supplies everything; invalid customers count, too
+    (observed 44).
+    """
+
+    def __init__(self, sources: Sequence[tuple[CompanyConfig, Database]]) -> None:
+        self._sources = [
+            (config, database, _company_variables(config)) for config, database in sources
+        ]
+        self.variables = frozenset(
+            name for _, _, variables in self._sources for name in (*variables, COMPANY_VALID)
+        )
+
+    def read(self, customer_ids: Iterable[str]) -> Mapping[str, Attributes]:
+        """Attributes by customer id as given; an id that no table knows is missing."""
+        open_ids = [customer_id for customer_id in dict.fromkeys(customer_ids) if customer_id]
+        found: dict[str, Attributes] = {}
+        for config, database, variables in self._sources:
+            if not open_ids:
+                break
+            key = config.customer_company_key
+            columns = tuple(dict.fromkeys([key, *variables.values()]))
+            keyed = KeyedTable(config.table, key, columns, exact=config.compares_case)
+            rows = find_rows(database, keyed, open_ids)
+            if rows.unanswered is not None:
+                raise DatabaseFault(rows.unanswered)
+            for customer_id, row in rows.found.items():
+                if row is not None:
+                    attributes = values_of(row, variables)
+                    if "ValidID" in attributes:
+                        attributes[COMPANY_VALID] = attributes["ValidID"]
+                    found[customer_id] = attributes
+            open_ids = [customer_id for customer_id in open_ids if customer_id not in found]
+        return found
+
+    def close(self) -> None:
+        """Close connections; the next question opens them again."""
+        for _, database, _ in self._sources:
+            database.close()
+
+
+class DynamicFields:
+    """Dynamic fields of customer users, which hang on the login (observed 46)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(
+        self, logins: Iterable[str], names: Collection[str]
+    ) -> Mapping[str, Mapping[str, AttributeValue]]:
+        """Raw values by login and field name; invalid fields and fields without value are missing.
+
+        A checkbox is ``1`` or ``0``, a date ``YYYY-MM-DD 00:00:00``, a multiselect a tuple.
+        """
+        collected: dict[tuple[str, str], tuple[str, list[str]]] = {}
+        deadline = self._database.deadline()
+        for batch in chunked(dict.fromkeys(logins), BATCH):
+            statement = _field_values().where(
+                _FIELD.c.name.in_(bound(names)), _OBJECT.c.object_name.in_(bound(batch))
+            )
+            for row in self._database.rows(statement, deadline):
+                login, name, kind, *values = tuple(row)
+                text = _field_text(kind, *map(to_text, values))
+                if login in batch and name in names and text is not None:
+                    collected.setdefault((login, name), (kind, []))[1].append(text)
+        found: dict[str, dict[str, AttributeValue]] = {}
+        for (login, name), (kind, texts) in collected.items():
+            several = kind in LIST_TYPES or len(texts) > 1
+            found.setdefault(login, {})[name] = tuple(texts) if several else texts[0]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """The readers; None where there is nothing to read or it is switched off."""
+
+    preferences: Preferences | None = None
+    companies: Companies | None = None
+    dynamic_fields: DynamicFields | None = None
+
+    def close(self) -> None:
+        """Close connections of their own; the next question opens them again."""
+        if self.companies is not None:
+            self.companies.close()
+
+
+def companions(
+    ticket_engine: TicketEngine,
+    preferences: PreferencesConfig,
+    companies: Sequence[CompanyConfig] = (),
+    zone: tzinfo = UTC,
+) -> Companions:
+    """All readers over the ticket system's database; nothing is connected yet.
+
+    Args:
+        ticket_engine: gives the engine of the ticket system's database.
+        preferences: the settings of the table of preferences.
+        companies: in the order in which they are asked.
+        zone: the ticket system's time zone (OTOBOTimeZone).
+
+    Raises:
+        SourceMisconfigured: the address of a company's database cannot be understood.
+    """
+    database = Database(ticket_engine, preferences.timeout, shared=True)
+    opened = []
+    for config in companies:
+        try:
+            opened.append((config, open_database(config, ticket_engine)))
+        except DsnError as error:
+            problem = f"CustomerCompany{config.slot}: {error.problem}"
+            raise SourceMisconfigured(config.slot, problem) from None
+    return Companions(
+        preferences=Preferences(preferences, database, zone) if preferences.enabled else None,
+        companies=Companies(opened) if opened else None,
+        dynamic_fields=DynamicFields(database),
+    )
+
+
+def _company_variables(config: CompanyConfig) -> Mapping[str, str]:
+    """Columns by variable; the last entry for a variable wins."""
+    mapped = {
+        entry.variable: entry.storage
+        for entry in config.map
+        if entry.storage_type != "dynamic_field"
+    }
+    return {**mapped, **stamps_of(config.foreign_db)}
+
+
+def _field_values() -> sqlalchemy.Select[Any]:
+    valid = sqlalchemy.select(_VALID.c.id).where(_VALID.c.name == "valid")
+    tables = sqlalchemy.join(_FIELD, _VALUE, _VALUE.c.field_id == _FIELD.c.id)
+    return (
+        sqlalchemy.select(
+            _OBJECT.c.object_name,
+            _FIELD.c.name,
+            _FIELD.c.field_type,
+            _VALUE.c.value_text,
+            _VALUE.c.value_date,
+            _VALUE.c.value_int,
+        )
+        .select_from(tables.join(_OBJECT, _OBJECT.c.object_id == _VALUE.c.object_id))
+        .where(
+            _FIELD.c.object_type == "CustomerUser",
+            _OBJECT.c.object_type == "CustomerUser",
+            _FIELD.c.valid_id.in_(valid),
+        )
+        .order_by(_VALUE.c.id)
+    )
+
+
+def _field_text(kind: str, text: str | None, moment: str | None, number: str | None) -> str | None:
+    if kind in DATE_TYPES:
+        return None if moment is None else without_zero_fraction(moment)
+    if kind in INTEGER_TYPES:
+        return number
+    return text if text is not None else number

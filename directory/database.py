@@ -1,0 +1,223 @@
+"""How is a database asked? Within one deadline, whatever its server does.
+
+A statement runs in a thread of its own, since no driver can be trusted to come back in time: a
+name server hangs before there is a socket, libpq has no timeout for reading, and a dripping server
+resets every timeout that counts from the last byte. When time is up the thread is left behind
+and its connection is broken off, so that it ends, too. Errors are told without the values and
+passwords that they may hold.
+"""
+
+import contextlib
+import contextvars
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import psycopg
+import pymysql
+import sqlalchemy
+from sqlalchemy import Connection, Engine, Row, event
+from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
+
+from directory.config import DatabaseConfig
+from directory.dsn import database_url
+from directory.engines import make_engine
+from directory.errors import DirectoryError
+
+T = TypeVar("T")
+
+TicketEngine: TypeAlias = Callable[[], Engine]
+"""Gives this process's engine for the ticket system's own database."""
+
+
+class DatabaseFault(DirectoryError):
+    """A database did not answer a statement.
+
+    Attributes:
+        reason: error class and message, free of secrets and of values.
+        cause: the driver's own error; None when time ran out.
+    """
+
+    def __init__(self, reason: str, cause: BaseException | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.cause = cause
+
+
+@dataclass(slots=True)
+class _Attempt(Generic[T]):
+    """What the asking thread and the waiting one tell each other."""
+
+    done: threading.Event = field(default_factory=threading.Event)
+    given_up: bool = False
+    driver: Any = None
+    result: T | None = None
+    error: BaseException | None = None
+
+
+class Database:
+    """A database that customer users, companies or preferences are read from.
+
+    Connects when first asked, again in each process after a fork, and again after its server
+    was away.
+
+    Args:
+        engine: makes the engine, or hands out the ticket system's.
+        timeout: seconds that ``deadline`` grants.
+        shared: the engine belongs to somebody else, who also disposes of it.
+    """
+
+    def __init__(self, engine: TicketEngine, timeout: float, *, shared: bool) -> None:
+        self.timeout = timeout
+        self._make = engine
+        self._shared = shared
+        self._engine: Engine | None = None
+        self._pid = 0
+        self._driver: Any = None
+        self._ignores_case: dict[tuple[str, str], bool] = {}
+
+    def deadline(self) -> float:
+        """The moment (``time.monotonic``) until which a question that begins now may take."""
+        return time.monotonic() + self.timeout
+
+    def rows(self, statement: sqlalchemy.Select[Any], deadline: float) -> Sequence[Row[Any]]:
+        """Run one statement.
+
+        Raises:
+            DatabaseFault: the database refused it, or did not answer in time.
+        """
+        return self.ask(lambda connection: connection.execute(statement).all(), deadline)
+
+    def ask(self, work: Callable[[Connection], T], deadline: float) -> T:
+        """Let ``work`` use a connection, and wait for it until the deadline at the most.
+
+        Raises:
+            DatabaseFault: the database refused it, or did not answer in time.
+        """
+        attempt: _Attempt[T] = _Attempt()
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise self._late()
+        engine = self._current_engine()
+        run = partial(contextvars.copy_context().run, self._run, engine, work, attempt)
+        threading.Thread(target=run, name="fieldfare-sql", daemon=True).start()
+        if not attempt.done.wait(remaining):
+            attempt.given_up = True
+            # A connection that hangs in the pool's own ping was never handed out.
+            _break_off(attempt.driver or self._driver)
+            if not self._shared:
+                self._engine = None
+                if attempt.done.is_set():
+                    engine.dispose()
+            raise self._late()
+        if attempt.error is not None:
+            raise DatabaseFault(describe(attempt.error), attempt.error) from None
+        return attempt.result  # type: ignore[return-value]  # set whenever there is no error
+
+    def ignores_case(self, connection: Connection, table: str, column: str) -> bool:
+        """Whether a MariaDB or MySQL column compares without case by itself.
+
+        Then ``column IN (…)`` finds every spelling and can use an index, which ``LOWER(column)``
+        cannot. Asked once for each column.
+        """
+        known = self._ignores_case.get((table, column))
+        if known is None:
+            cursor = connection.connection.cursor()
+            with contextlib.closing(cursor):
+                *schema, name = table.split(".")
+                cursor.execute(
+                    "SELECT collation_name FROM information_schema.columns WHERE table_schema = "
+                    "COALESCE(%s, DATABASE()) AND table_name = %s AND column_name = %s",
+                    (schema[0] if schema else None, name, column),
+                )
+                row = cursor.fetchone()
+            known = self._ignores_case[table, column] = bool(row and f"{row[0]}".endswith("_ci"))
+        return known
+
+    def close(self) -> None:
+        """Close connections; the next question opens them again."""
+        engine, self._engine = self._engine, None
+        if engine is not None and not self._shared and self._pid == os.getpid():
+            engine.dispose()
+
+    def _current_engine(self) -> Engine:
+        if self._shared:
+            return self._make()
+        if self._engine is None or self._pid != os.getpid():
+            if self._engine is not None:
+                # The parent process still speaks through these sockets.
+                self._engine.dispose(close=False)
+            self._engine, self._pid = self._make(), os.getpid()
+            event.listen(self._engine, "connect", self._remember)
+        return self._engine
+
+    def _remember(self, driver: Any, _record: object) -> None:
+        self._driver = driver
+
+    def _run(self, engine: Engine, work: Callable[[Connection], T], attempt: "_Attempt[T]") -> None:
+        try:
+            with engine.connect() as connection:
+                attempt.driver = connection.connection.driver_connection
+                attempt.result = work(connection)
+        except BaseException as error:  # noqa: BLE001 - the waiting thread decides about it
+            attempt.error = error
+        finally:
+            attempt.done.set()
+            if attempt.given_up and not self._shared:
+                engine.dispose()
+
+    def _late(self) -> DatabaseFault:
+        return DatabaseFault(f"no answer within {self.timeout:g} s")
+
+
+def open_database(config: DatabaseConfig, ticket_engine: TicketEngine) -> Database:
+    """The database of a configuration; nothing is connected yet.
+
+    Raises:
+        DsnError: its address cannot be understood, or its driver is not installed.
+    """
+    if config.in_ticket_database:
+        return Database(ticket_engine, config.timeout, shared=True)
+    make = partial(make_engine, database_url(config), config.timeout)
+    return Database(make, config.timeout, shared=False)
+
+
+def describe(error: BaseException) -> str:
+    """An error's class and, where it cannot hold values, its message."""
+    if isinstance(error, NoSuchTableError):
+        return "no such table"
+    cause = (error.orig or error) if isinstance(error, DBAPIError) else error
+    name = type(cause).__name__
+    if isinstance(error, sqlalchemy.exc.DataError) or not isinstance(error, SQLAlchemyError):
+        # Such messages quote what was sent.
+        state = getattr(cause, "sqlstate", None)
+        return f"{name} ({state})" if state else name
+    primary = getattr(getattr(cause, "diag", None), "message_primary", None)
+    if primary is None:
+        # (code, text) is PyMySQL's form.
+        numbered = len(cause.args) > 1 and isinstance(cause.args[0], int)
+        primary = f"{cause.args[1]} ({cause.args[0]})" if numbered else str(cause)
+    return f"{name}: {primary.strip().splitlines()[0]}" if primary.strip() else name
+
+
+def _break_off(driver: Any) -> None:
+    """Make whatever waits on a connection fail now, from another thread."""
+    if driver is None:
+        return  # still connecting; the driver's own timeout ends that
+    with contextlib.suppress(OSError, psycopg.Error):
+        if isinstance(driver, psycopg.Connection):
+            with socket.socket(fileno=os.dup(driver.fileno())) as copy:
+                copy.shutdown(socket.SHUT_RDWR)
+        elif isinstance(driver, pymysql.Connection):
+            line = getattr(driver, "_sock", None)  # PyMySQL has no public way
+            if line is not None:
+                line.shutdown(socket.SHUT_RDWR)
+        elif hasattr(driver, "interrupt"):
+            driver.interrupt()
+        elif hasattr(driver, "cancel"):
+            driver.cancel()

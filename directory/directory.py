@@ -1,0 +1,186 @@
+"""Who is this customer user, all sources considered?
+
+The sources are asked in the order of their slots, each once for all logins that are still open.
+The first that knows a login supplies everything, nothing is merged (observed 25). A source that
+does not answer ends the search: a later source might give the data of another person (D1).
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from directory.attributes import Person, complete
+from directory.cache import Cache, keeps
+from directory.companions import Companions
+from directory.errors import SourceMisconfigured
+from directory.model import SLOTS, Absent, Answer, CustomerUser, Found, Unavailable
+from directory.source import CustomerUserSource
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What one source says about one login.
+
+    Attributes:
+        slot: the source's slot.
+        name: its name for people; its name in the key ``Source`` if it has none.
+        answer: what it says, asked by itself and not from the cache.
+        decides: whether this is the answer that the directory gives.
+    """
+
+    slot: str
+    name: str
+    answer: Answer
+    decides: bool
+
+
+class Directory:
+    """Up to eleven ordered sources, and what the ticket system adds to their answers.
+
+    Args:
+        sources: in any order; their slots order them.
+        companions: what adds preferences, companies and dynamic fields.
+        cache: where answers are kept; without it every source is asked.
+
+    Raises:
+        SourceMisconfigured: two sources have the same slot.
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[CustomerUserSource],
+        companions: Companions | None = None,
+        cache: Cache | None = None,
+    ) -> None:
+        self._sources = sorted(sources, key=lambda source: SLOTS.index(source.config.slot))
+        slots = [source.config.slot for source in self._sources]
+        for slot in slots:
+            if slots.count(slot) > 1:
+                raise SourceMisconfigured(slot, "two sources have this slot; each needs its own")
+        self._companions = companions or Companions()
+        self._cache = cache
+
+    @property
+    def sources(self) -> Sequence[CustomerUserSource]:
+        """The sources in the order in which they are asked."""
+        return tuple(self._sources)
+
+    def find(
+        self,
+        logins: Iterable[str],
+        variables: Collection[str] | None = None,
+        *,
+        fresh: bool = False,
+    ) -> Mapping[str, Answer]:
+        """Look up logins: one statement or search per asked source for some hundred of them.
+
+        Args:
+            logins: as tickets spell them. The empty login is nobody's and is not asked for.
+            variables: the keys that will be used; only what they need is read. None means all.
+            fresh: ask the sources even where the cache knows.
+
+        Returns:
+            An answer for each login given. ``Found`` carries all keys of observed rules 42 to 47
+            that ``variables`` needs, and may carry more. ``Absent`` is ``cached`` if any
+            source's answer came from the cache.
+        """
+        answers: dict[str, Answer] = {}
+        absent: dict[str, Absent] = {}
+        skipped: dict[str, Unavailable] = {}
+        still_open = list(dict.fromkeys(logins))
+        if "" in still_open:
+            still_open.remove("")
+            answers[""] = Absent()
+        for source in self._sources:
+            if not still_open:
+                break
+            said = self._ask(source, still_open, fresh=fresh)
+            for login in still_open:
+                answer = said[login]
+                if isinstance(answer, Absent):
+                    absent[login] = _both(absent.get(login), answer)
+                elif isinstance(answer, Unavailable) and _may_be_skipped(source):
+                    skipped.setdefault(login, answer)
+                else:
+                    answers[login] = answer
+            still_open = [login for login in still_open if login not in answers]
+        for login in still_open:
+            answers[login] = skipped.get(login) or absent.get(login, Absent())
+        return self._complete(answers, variables)
+
+    def trace(self, login: str) -> Sequence[Trace]:
+        """Ask every source about one login, also those behind the one that decides."""
+        if not login:
+            return ()
+        said = [(source, source.find([login])[login]) for source in self._sources]
+        decisive = [not isinstance(answer, Absent) for _, answer in said]
+        kept = [
+            decides and not (isinstance(answer, Unavailable) and _may_be_skipped(source))
+            for decides, (source, answer) in zip(decisive, said, strict=True)
+        ]
+        # A source that was skipped decides after all if nobody else knows the login.
+        first = (kept if any(kept) else decisive) + [True]
+        return tuple(
+            Trace(
+                slot=source.config.slot,
+                name=source.config.name or source.config.source_name,
+                answer=answer,
+                decides=number == first.index(True),
+            )
+            for number, (source, answer) in enumerate(said)
+        )
+
+    def ping(self, slot: str) -> None:
+        """Ask the source of a slot for something small; a slot without source always answers.
+
+        Raises:
+            SourceUnavailable: with the reason why it does not answer.
+        """
+        for source in self._sources:
+            if source.config.slot == slot:
+                source.ping()
+
+    def close(self) -> None:
+        """Close all connections; the next ``find`` opens them again."""
+        for source in self._sources:
+            source.close()
+        self._companions.close()
+
+    def _ask(
+        self, source: CustomerUserSource, logins: Sequence[str], *, fresh: bool
+    ) -> Mapping[str, Answer]:
+        if self._cache is None or not keeps(source.config):
+            return source.find(logins)
+        return self._cache.find(source, logins, fresh=fresh)
+
+    def _complete(
+        self, answers: Mapping[str, Answer], variables: Collection[str] | None
+    ) -> Mapping[str, Answer]:
+        """Add what the ticket system knows; whom it cannot be read for is unavailable."""
+        configs = {source.config.slot: source.config for source in self._sources}
+        people = {
+            login: Person(configs[answer.customer_user.slot], answer.customer_user)
+            for login, answer in answers.items()
+            if isinstance(answer, Found)
+        }
+        completed = complete(people, self._companions, variables)
+        return {
+            login: _replaced(answer, completed[login]) if isinstance(answer, Found) else answer
+            for login, answer in answers.items()
+        }
+
+
+def _both(earlier: Absent | None, later: Absent) -> Absent:
+    """What two sources say that do not know a login."""
+    if earlier is None:
+        return later
+    return Absent(earlier.reason or later.reason, cached=earlier.cached or later.cached)
+
+
+def _may_be_skipped(source: CustomerUserSource) -> bool:
+    return source.config.on_unavailable == "skip"
+
+
+def _replaced(answer: Found, completed: CustomerUser | Unavailable) -> Answer:
+    if isinstance(completed, Unavailable):
+        return completed
+    return Found(completed, cached=answer.cached)

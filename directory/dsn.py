@@ -1,0 +1,160 @@
+"""Which SQLAlchemy URL does a database's configuration mean? Its ``url``, or OTOBO's ``DSN``.
+
+``DBI:Pg:dbname=customers;host=db.example.org`` and its like are understood for PostgreSQL, MySQL,
+MariaDB, SQLite, Oracle and ODBC; user and password stand beside them, as in ``Kernel/Config.pm``.
+"""
+
+import importlib.util
+from collections.abc import Mapping
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from directory.config import DatabaseConfig
+
+DRIVERS: Mapping[str, str] = {
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mariadb+pymysql": "mysql+pymysql",
+    "sqlite": "sqlite",
+    "oracle": "oracle+oracledb",
+    "mssql": "mssql+pyodbc",
+}
+"""Which driver speaks for a URL that names only the kind of database."""
+
+BEHIND_ODBC: Mapping[str, str] = {"mssql": "mssql+pyodbc", "mysql": "mysql+pyodbc"}
+"""The kinds of database (OTOBO's ``Type``) that can be asked through ODBC."""
+
+PACKAGES: Mapping[str, str] = {"pyodbc": "pyodbc", "oracledb": "oracledb"}
+"""Drivers that are not installed with Fieldfare, and the package that brings them."""
+
+DSN_FORM = "DBI:Pg:dbname=customers;host=db.example.org;port=5432"
+
+
+class DsnError(ValueError):
+    """A database's address cannot be understood.
+
+    Attributes:
+        problem: what is wrong and what would be right, without passwords.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+def database_url(config: DatabaseConfig) -> URL:
+    """The URL of a database that has an address of its own.
+
+    Raises:
+        DsnError: the address cannot be understood, or its driver is not installed.
+    """
+    if config.url is not None:
+        url = _from_url(config.url.get_secret_value())
+    else:
+        url = _from_dsn(config.dsn or "", (config.type or "").lower())
+    if config.user is not None and url.username is None:
+        url = url.set(username=config.user)
+    if config.password is not None and url.password is None:
+        url = url.set(password=config.password.get_secret_value())
+    driver = url.drivername.partition("+")[2]
+    if driver in PACKAGES and importlib.util.find_spec(driver) is None:
+        raise DsnError(
+            f"{url.drivername} needs the Python package {PACKAGES[driver]}, "
+            "which is not installed beside Fieldfare"
+        )
+    return url
+
+
+def _from_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        # The text may hold a password, so it is not repeated.
+        raise DsnError(
+            "the url is not an SQLAlchemy URL; right: "
+            "postgresql+psycopg://reader@db.example.org/customers"
+        ) from None
+    return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+
+
+def _from_dsn(dsn: str, behind_odbc: str) -> URL:
+    scheme, _, rest = dsn.partition(":")
+    driver, _, address = rest.partition(":")
+    if scheme.lower() != "dbi" or not driver:
+        raise DsnError(f"the DSN does not begin with DBI and a driver; right: {DSN_FORM}")
+    match driver.lower():
+        case "pg" | "pgpp":
+            return _server_url("postgresql+psycopg", _parts(address))
+        case "mysql" | "mariadb":
+            return _server_url("mysql+pymysql", _parts(address))
+        case "sqlite":
+            parts = _parts(address)
+            return URL.create("sqlite", database=parts.get("dbname", parts.get("database")))
+        case "oracle":
+            return _oracle_url(address)
+        case "odbc":
+            return _odbc_url(address, behind_odbc)
+        case _:
+            raise DsnError(
+                f"DBI:{driver} is not known; there are DBI:Pg, DBI:mysql, DBI:MariaDB, "
+                "DBI:SQLite, DBI:ODBC and DBI:Oracle"
+            )
+
+
+def _parts(address: str) -> dict[str, str]:
+    """``database=customers;host=db`` taken apart; a bare name is the database's."""
+    parts: dict[str, str] = {}
+    for item in filter(None, (piece.strip() for piece in address.split(";"))):
+        key, equals, value = item.partition("=")
+        if equals:
+            parts[key.strip().lower()] = value.strip()
+        else:
+            parts.setdefault("database", item)
+    return parts
+
+
+def _server_url(drivername: str, parts: Mapping[str, str]) -> URL:
+    socket = parts.get("mysql_socket", parts.get("mariadb_socket"))
+    query = {"unix_socket": socket} if socket else {}
+    query |= {key: parts[key] for key in ("sslmode", "sslrootcert") if key in parts}
+    return URL.create(
+        drivername,
+        host=parts.get("host", parts.get("hostname", parts.get("hostaddr"))),
+        port=_port(parts),
+        database=parts.get("dbname", parts.get("database", parts.get("db"))),
+        query=query,
+    )
+
+
+def _oracle_url(address: str) -> URL:
+    """``//host:port/service``, or ``host=…;sid=…;port=…``."""
+    if address.startswith("//"):
+        url = make_url(f"oracle+oracledb:{address}")
+        return url.set(database=None, query={"service_name": url.database or ""})
+    parts = _parts(address)
+    url = URL.create("oracle+oracledb", host=parts.get("host"), port=_port(parts))
+    if "service_name" in parts:
+        return url.set(query={"service_name": parts["service_name"]})
+    return url.set(database=parts.get("sid", parts.get("database")))
+
+
+def _odbc_url(address: str, kind: str) -> URL:
+    if kind not in BEHIND_ODBC:
+        raise DsnError(
+            f"a DBI:ODBC address needs Type = {' or '.join(sorted(BEHIND_ODBC))}; reach "
+            "PostgreSQL with DBI:Pg and Oracle with DBI:Oracle"
+        )
+    parts = _parts(address)
+    return URL.create(BEHIND_ODBC[kind], host=parts.get("dsn", parts.get("database")))
+
+
+def _port(parts: Mapping[str, str]) -> int | None:
+    text = parts.get("port")
+    if text is None:
+        return None
+    if not text.isdecimal():
+        raise DsnError(f"the port of the DSN is not a number; right: {DSN_FORM}")
+    return int(text)

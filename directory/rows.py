@@ -1,0 +1,291 @@
+"""Which rows of a table belong to which keys? Asked in one statement for some hundred keys.
+
+The server only preselects, by rules of its own: MariaDB's collations ignore trailing blanks and
+accents, PostgreSQL folds case as the collation says. Whether a row belongs to a key is decided here
+(design 1.1). Where more than one row belongs to a key, the key is asked again alone, and the first
+row in the server's order is taken (observed rule 27). Where the server refuses a statement because
+of what a key holds, the batch is halved until that key is alone (D32).
+"""
+
+import re
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, TypeAlias, TypeVar
+
+import sqlalchemy
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, column
+from sqlalchemy.exc import DataError
+from sqlalchemy.types import NullType
+
+from directory.database import Database, DatabaseFault
+from directory.folding import fold
+from directory.model import AttributeValue
+from directory.values import to_text, to_value
+
+T = TypeVar("T")
+
+BATCH = 500
+"""Keys of one statement: what every database takes, each key bound twice."""
+
+MIXED_COLLATIONS = frozenset({1267, 1270, 1271})
+"""MariaDB's errors for a text that the column's character set does not hold."""
+
+UNKNOWN_CHARACTERS = frozenset({"22021", "22P05"})
+"""PostgreSQL's SQLSTATEs for a text that the database's encoding does not hold."""
+
+Row: TypeAlias = Mapping[str, AttributeValue]
+"""Values by column; NULLs are missing."""
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedTable:
+    """A table, its key column, and what is read of it.
+
+    Attributes:
+        table: the table's name, ``schema.table`` allowed.
+        key: the key column.
+        columns: the columns to read.
+        exact: keys are compared with case.
+        integer_key: the key column is known to hold integers.
+    """
+
+    table: str
+    key: str
+    columns: tuple[str, ...]
+    exact: bool
+    integer_key: bool = False
+
+    def spelling(self, key: str) -> str:
+        """The key as this table compares it."""
+        return key if self.exact else fold(key)
+
+
+@dataclass(slots=True)
+class Rows:
+    """What the table said.
+
+    Attributes:
+        found: the row of each key that was answered, under the spelling given; None is a no.
+        refused: keys that the key column cannot hold, and why.
+        unanswered: why all other keys have no answer; None if there are none.
+    """
+
+    found: dict[str, Row | None] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    unanswered: str | None = None
+
+
+def find_rows(
+    database: Database, table: KeyedTable, keys: Iterable[str], deadline: float | None = None
+) -> Rows:
+    """Find the row of each key; never raises for what a database does."""
+    answer = Rows()
+    groups: dict[str, list[str]] = {}
+    for key in keys:
+        reason = _impossible(key, table)
+        if reason is None:
+            groups.setdefault(table.spelling(key), []).append(key)
+        else:
+            answer.refused[key] = reason
+    deadline = database.deadline() if deadline is None else deadline
+    waiting = [list(batch) for batch in chunked(groups, BATCH)]
+    while waiting:
+        batch = waiting.pop(0)
+        asked = {spelling: groups[spelling] for spelling in batch}
+        try:
+            rows = _ask(database, table, asked, deadline)
+        except DatabaseFault as fault:
+            if _may_be_a_keys(fault.cause) and len(batch) > 1:
+                half = len(batch) // 2
+                waiting[:0] = [batch[:half], batch[half:]]
+                continue
+            blame = _blame(fault.cause, asked)
+            if blame is None:
+                answer.unanswered = fault.reason
+                break
+            answer.refused |= dict.fromkeys(groups[batch[0]], blame)
+            continue
+        for spelling in batch:
+            belonging = rows.get(spelling, [])
+            if len(belonging) > 1 and len(batch) > 1:
+                waiting.append([spelling])
+            else:
+                row = belonging[0] if belonging else None
+                answer.found |= dict.fromkeys(groups[spelling], row)
+    return answer
+
+
+def probe(database: Database, table: KeyedTable) -> None:
+    """Ask for no row at all: the table and its columns are there, and may be read.
+
+    Raises:
+        DatabaseFault: with the reason why not.
+    """
+    nothing = _select(table, column(table.key)).where(sqlalchemy.false())
+    database.rows(nothing, database.deadline())
+
+
+def missing_columns(
+    database: Database, table: str, columns: Collection[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Which of these columns a table lacks, and which columns it has.
+
+    Raises:
+        DatabaseFault: the database does not answer; ``cause`` is ``NoSuchTableError`` if it has
+            no such table.
+    """
+    schema, name = _split(table)
+
+    def inspect(connection: Connection) -> tuple[bool, tuple[str, ...]]:
+        found = sqlalchemy.inspect(connection).get_columns(name, schema=schema)
+        case_counts = connection.dialect.name == "postgresql"
+        return case_counts, tuple(item["name"] for item in found)
+
+    case_counts, existing = database.ask(inspect, database.deadline())
+    known = {*existing} if case_counts else {item.lower() for item in existing}
+    missing = (item for item in columns if (item if case_counts else item.lower()) not in known)
+    return tuple(missing), existing
+
+
+def existing_tables(database: Database, table: str) -> tuple[str, ...]:
+    """The tables and views that stand where this one should."""
+    schema, _ = _split(table)
+
+    def inspect(connection: Connection) -> tuple[str, ...]:
+        inspector = sqlalchemy.inspect(connection)
+        names = (*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema))
+        return tuple(sorted(names))
+
+    return database.ask(inspect, database.deadline())
+
+
+def chunked(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    """The items in tuples of at most ``size``."""
+    iterator = iter(items)
+    while chunk := tuple(islice(iterator, size)):
+        yield chunk
+
+
+def from_table(name: str) -> FromClause:
+    """A table by its name, ``schema.table`` allowed; quoted where it must be."""
+    schema, table = _split(name)
+    return sqlalchemy.table(table, schema=schema)
+
+
+def bound(values: Iterable[str]) -> sqlalchemy.BindParameter[Any]:
+    """Texts for an IN, of no declared type: the server takes them as the column's own type."""
+    return sqlalchemy.bindparam(None, list(values), type_=NullType(), expanding=True, unique=True)
+
+
+def _split(table: str) -> tuple[str | None, str]:
+    schema, _, name = table.rpartition(".")
+    return schema or None, name
+
+
+def _select(table: KeyedTable, key: ColumnElement[Any]) -> Select[Any]:
+    columns: list[ColumnElement[Any]] = [column(name) for name in table.columns]
+    return sqlalchemy.select(key, *columns).select_from(from_table(table.table))
+
+
+def _ask(
+    database: Database, table: KeyedTable, asked: Mapping[str, Sequence[str]], deadline: float
+) -> dict[str, list[Row]]:
+    """The rows that belong to each spelling, in the server's order."""
+
+    def work(connection: Connection) -> Sequence[sqlalchemy.Row[Any]]:
+        key, condition = _preselection(database, connection, table, asked)
+        return connection.execute(_select(table, key).where(condition)).all()
+
+    found: dict[str, list[Row]] = {}
+    for key, *values in map(tuple, database.ask(work, deadline)):
+        text = to_text(key)
+        if text is not None and (spelling := table.spelling(text)) in asked:
+            row = {
+                name: value
+                for name, raw in zip(table.columns, values, strict=True)
+                if (value := to_value(raw)) is not None
+            }
+            found.setdefault(spelling, []).append(row)
+    return found
+
+
+def _preselection(
+    database: Database,
+    connection: Connection,
+    table: KeyedTable,
+    asked: Mapping[str, Sequence[str]],
+) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
+    """The key as it is to be read, and a condition that no row of an asked key fails."""
+    key: ColumnElement[Any] = column(table.key)
+    spellings = [spelling for group in asked.values() for spelling in group]
+    backend = connection.dialect.name
+    # CHAR(n) comes padded, unless it becomes text.
+    text = sqlalchemy.cast(key, sqlalchemy.Text()) if backend == "postgresql" else key
+    if table.exact:
+        return text, key.in_(bound(spellings))
+    either = bound(dict.fromkeys([*asked, *spellings]))
+    if backend in {"mysql", "mariadb"} and database.ignores_case(
+        connection, table.table, table.key
+    ):
+        return text, key.in_(either)
+    if backend == "sqlite":
+        driver = connection.connection.driver_connection
+        if isinstance(driver, sqlite3.Connection):
+            # SQLite's own LOWER knows the letters of ASCII only.
+            driver.create_function("fieldfare_fold", 1, _fold_value, deterministic=True)
+            return text, sqlalchemy.func.fieldfare_fold(key).in_(bound(asked))
+    folded = sqlalchemy.func.lower(text).in_(bound(asked))
+    return text, sqlalchemy.or_(folded, key.in_(bound(spellings)))
+
+
+def _fold_value(value: object) -> str | None:
+    text = to_text(value)
+    return None if text is None else fold(text)
+
+
+def _impossible(key: str, table: KeyedTable) -> str | None:
+    """Why no database could hold a key, without asking."""
+    if table.integer_key and _INTEGER.fullmatch(key) is None:
+        return "the key column holds integers"
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return "not valid Unicode"
+    return None
+
+
+def _may_be_a_keys(cause: BaseException | None) -> bool:
+    """Whether a statement may have been refused because of what one key holds."""
+    return isinstance(cause, DataError) or _mixes_collations(cause)
+
+
+def _mixes_collations(cause: BaseException | None) -> bool:
+    arguments: tuple[object, ...] = getattr(getattr(cause, "orig", None), "args", ())
+    return bool(MIXED_COLLATIONS.intersection(arguments[:1]))
+
+
+def _blame(cause: BaseException | None, asked: Mapping[str, Sequence[str]]) -> str | None:
+    """What is wrong with the only key that was asked; None if nothing shows that it is the key.
+
+    A view that divides by zero raises the same class of error for every key, and must not make
+    every customer user absent.
+    """
+    if not _may_be_a_keys(cause):
+        return None
+    sent = {*asked, *(spelling for group in asked.values() for spelling in group)}
+    original = getattr(cause, "orig", None)
+    state = getattr(original, "sqlstate", None)
+    if any("\0" in spelling for spelling in sent):
+        return "the database takes no NUL character"
+    if _mixes_collations(cause) or state in UNKNOWN_CHARACTERS:
+        odd = any(not spelling.isascii() for spelling in sent)
+        return "the database's character set lacks a character of it" if odd else None
+    primary = getattr(getattr(original, "diag", None), "message_primary", None)
+    message = str(primary if primary is not None else original)
+    if any(f"{quote}{text}{quote}" in message for text in sent for quote in "\"'"):
+        return "the key column is of a type that cannot hold it"
+    return None

@@ -1,0 +1,175 @@
+"""Who is this customer user, by a table of an SQL database?
+
+The database is the ticket system's own or any other. One statement answers some hundred logins;
+it connects when it is first asked and recovers by itself (OTOBO's ``CustomerUser::DB``).
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.exc import NoSuchTableError
+
+from directory.config import SqlSourceConfig
+from directory.database import DatabaseFault, TicketEngine, open_database
+from directory.dsn import DsnError
+from directory.errors import SourceMisconfigured, SourceUnavailable
+from directory.model import Absent, Answer, AttributeValue, CustomerUser, Found, Unavailable
+from directory.rows import KeyedTable, Row, existing_tables, find_rows, missing_columns, probe
+from directory.values import without_zero_fraction
+
+PASSWORD = "UserPassword"  # noqa: S105 - the variable's name
+"""Never read (D18)."""
+
+STAMPS: Mapping[str, str] = {
+    "CreateTime": "create_time",
+    "CreateBy": "create_by",
+    "ChangeTime": "change_time",
+    "ChangeBy": "change_by",
+}
+"""What a table of OTOBO's own says about its rows."""
+
+
+def columns_of(config: SqlSourceConfig) -> Mapping[str, str]:
+    """Columns by variable: the Map without passwords and dynamic fields; the last entry wins."""
+    secret = {entry.storage for entry in config.map if entry.variable == PASSWORD}
+    return {
+        entry.variable: entry.storage
+        for entry in config.map
+        if entry.storage_type != "dynamic_field" and entry.storage not in secret
+    }
+
+
+def stamps_of(foreign_db: bool) -> Mapping[str, str]:
+    """Columns by variable of the stamps that a table has."""
+    return {} if foreign_db else STAMPS
+
+
+def values_of(row: Row, columns: Mapping[str, str]) -> dict[str, AttributeValue]:
+    """Values by variable; a variable whose column is NULL is missing."""
+    values = {variable: row[storage] for variable, storage in columns.items() if storage in row}
+    for variable in STAMPS:
+        stamp = values.get(variable)
+        if isinstance(stamp, str):
+            values[variable] = without_zero_fraction(stamp)
+    return values
+
+
+class SqlSource:
+    """A customer user source in an SQL database; see ``CustomerUserSource`` for its contract.
+
+    Args:
+        config: the source's settings.
+        ticket_engine: gives the engine of the ticket system's database, where the table
+            stands unless the settings have an address.
+
+    Raises:
+        SourceMisconfigured: the address cannot be understood, or its driver is missing.
+    """
+
+    def __init__(self, config: SqlSourceConfig, ticket_engine: TicketEngine) -> None:
+        self._config = config
+        try:
+            self._database = open_database(config, ticket_engine)
+        except DsnError as error:
+            raise SourceMisconfigured(config.slot, error.problem) from None
+        self._variables = {**columns_of(config), **stamps_of(config.foreign_db)}
+        self._name_columns = _name_columns(config)
+        types = {entry.storage: entry.storage_type for entry in config.map}
+        self._table = KeyedTable(
+            table=config.table,
+            key=config.customer_key,
+            columns=tuple(
+                dict.fromkeys([config.customer_key, *self._variables.values(), *self._name_columns])
+            ),
+            exact=config.compares_case,
+            integer_key=types.get(config.customer_key) == "int",
+        )
+
+    @property
+    def config(self) -> SqlSourceConfig:
+        """The settings of this source."""
+        return self._config
+
+    def find(self, logins: Sequence[str]) -> Mapping[str, Answer]:
+        """Look up logins; see ``CustomerUserSource.find``."""
+        rows = find_rows(self._database, self._table, logins)
+        answers: dict[str, Answer] = {
+            login: Unavailable(self._config.slot, rows.unanswered or "") for login in logins
+        }
+        answers |= {login: self._answer(row) for login, row in rows.found.items()}
+        answers |= {login: Absent(reason) for login, reason in rows.refused.items()}
+        return answers
+
+    def login_key(self, login: str) -> str:
+        """The login as this source compares it."""
+        return self._table.spelling(login)
+
+    def ping(self) -> None:
+        """Ask for no row at all.
+
+        Raises:
+            SourceUnavailable: the database does not answer, or lacks the table or a column.
+        """
+        try:
+            probe(self._database, self._table)
+        except DatabaseFault as fault:
+            raise SourceUnavailable(self._config.slot, fault.reason) from None
+
+    def check(self) -> None:
+        """Compare the settings with the table.
+
+        Raises:
+            SourceMisconfigured: names the columns that are missing and those that exist.
+            SourceUnavailable: the database does not answer.
+        """
+        slot, table = self._config.slot, self._config.table
+        try:
+            missing, existing = missing_columns(self._database, table, self._table.columns)
+        except DatabaseFault as fault:
+            if not isinstance(fault.cause, NoSuchTableError):
+                raise SourceUnavailable(slot, fault.reason) from None
+            tables = ", ".join(existing_tables(self._database, table)) or "no table at all"
+            problem = f"there is no table {table}; the database has: {tables}"
+            raise SourceMisconfigured(slot, problem) from None
+        if missing:
+            hint = ""
+            if not self._config.foreign_db and set(missing) & set(STAMPS.values()):
+                hint = "; a table without create_time and its like needs foreign_db (ForeignDB)"
+            problem = (
+                f"table {table} has no column {', '.join(missing)}; "
+                f"it has: {', '.join(existing)}{hint}"
+            )
+            raise SourceMisconfigured(slot, problem)
+        self.ping()
+
+    def close(self) -> None:
+        """Close connections; the next ``find`` opens them again."""
+        self._database.close()
+
+    def _answer(self, row: Row | None) -> Answer:
+        if row is None:
+            return Absent()
+        attributes = values_of(row, self._variables)
+        login = attributes.get("UserLogin") if "UserLogin" in self._variables else None
+        if "UserLogin" not in self._variables:
+            login = row.get(self._config.customer_key)
+        if not isinstance(login, str) or not login:
+            # A row without a login is no customer user (spec 4.7).
+            return Absent()
+        by_storage = {name: row[name] for name in self._name_columns if name in row}
+        return Found(CustomerUser(self._config.slot, login, attributes, by_storage))
+
+
+def _name_columns(config: SqlSourceConfig) -> tuple[str, ...]:
+    """Columns of UserFullname: OTOBO reads them as they are, mapped or not (observed keys-11).
+
+    The default names count only where the Map has them: a foreign table may lack them.
+    """
+    fields = {entry.storage for entry in config.map if entry.storage_type == "dynamic_field"}
+    secret = {entry.storage for entry in config.map if entry.variable == PASSWORD}
+    mapped = {entry.storage for entry in config.map}
+    return tuple(
+        name
+        for name in config.name_fields
+        if name not in fields | secret
+        and (name in mapped or config.customer_user_name_fields is not None)
+    )
