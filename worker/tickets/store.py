@@ -37,6 +37,22 @@ class TicketDatabaseMisfit(TicketStoreError):
         self.problem = problem
 
 
+class TicketsRefused(TicketStoreError):
+    """The database refuses values of some tickets: a NUL byte, letters outside its character set.
+
+    Their transactions were rolled back, all other plans were applied. Planning anew changes
+    nothing.
+
+    Attributes:
+        reasons: error class and code by ticket id, free of values.
+    """
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        told = ", ".join(f"{ticket_id}: {reason}" for ticket_id, reason in reasons.items())
+        super().__init__(f"the ticket database refuses the values of tickets {told}")
+        self.reasons = reasons
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """Tickets and the definitions of the mapped fields, read together.
@@ -101,6 +117,7 @@ class TicketStore(Protocol):
         Raises:
             TicketDatabaseUnavailable: the database does not answer; what was not committed
                 was rolled back, and applying the same plans again is harmless.
+            TicketsRefused: values of some tickets cannot be stored; the others were applied.
         """
         ...
 

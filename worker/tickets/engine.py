@@ -1,0 +1,190 @@
+"""How is the ticket database reached, and what do its errors mean?
+
+``ticket_engine`` builds an engine for SQLite, PostgreSQL, MariaDB or MySQL on which no statement
+and no wait for a lock takes longer than it may. ``kind_of`` sorts what the drivers raise into
+the three things that can be done about it: repeat, wait for the database, or give up on the rows.
+"""
+
+import math
+import sqlite3
+from contextlib import closing
+from enum import Enum, auto
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
+
+DRIVERS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+}
+"""The driver for each kind of database; both MariaDB and MySQL announce themselves on connect."""
+
+WRITING = "fieldfare_writing"
+"""The execution option of a transaction that will write: SQLite then takes its lock at BEGIN."""
+
+REPEATABLE_STATES = {"40001", "40P01", "55P03"}  # serialisation, deadlock, lock not available
+REPEATABLE_NUMBERS = {1020, 1205, 1213}  # record changed, lock wait timeout, deadlock
+REPEATABLE_NAMES = ("SQLITE_BUSY", "SQLITE_LOCKED")
+
+
+def ticket_engine(
+    url: str | URL,
+    *,
+    statement_timeout: float = 5.0,
+    lock_timeout: float = 2.0,
+    connect_timeout: float = 5.0,
+    pool_size: int = 1,
+) -> Engine:
+    """An engine that connects when first used; one for each process.
+
+    A child process calls ``engine.dispose(close=False)`` before it uses an inherited one.
+
+    Args:
+        url: SQLAlchemy URL; the driver is chosen here, so ``postgresql://`` is enough.
+        statement_timeout: seconds after which the server gives up on a statement.
+        lock_timeout: seconds to wait for somebody else's row lock.
+        connect_timeout: seconds to wait for a connection.
+        pool_size: connections that are kept open.
+
+    Raises:
+        TicketDatabaseMisfit: the URL cannot be read or names a kind of database not known here.
+    """
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        # The message of the original would repeat the URL, and with it the password.
+        raise TicketDatabaseMisfit(
+            "the URL of the ticket database cannot be read; right: postgresql://user@host/otobo"
+        ) from None
+    backend = address.get_backend_name()
+    if backend not in DRIVERS:
+        raise TicketDatabaseMisfit(
+            f"the ticket database cannot be {backend}; it must be one of "
+            f"{', '.join(sorted(DRIVERS))}"
+        )
+    settings: dict[str, Any] = {
+        "hide_parameters": True,
+        "pool_pre_ping": True,
+        "pool_recycle": 1800,
+        "pool_size": pool_size,
+        "max_overflow": 9,
+        "pool_timeout": connect_timeout,
+    }
+    address = address.set(drivername=DRIVERS[backend])
+    if backend == "sqlite":
+        # Waiting for the one writer is all the locking there is.
+        engine = create_engine(address, connect_args={"timeout": lock_timeout}, **settings)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    # What is looked at again before COMMIT must show what others have committed meanwhile.
+    settings["isolation_level"] = "READ COMMITTED"
+    if backend == "postgresql":
+        given = address.query.get("options", "")
+        options = given if isinstance(given, str) else " ".join(given)
+        arguments = {
+            "connect_timeout": math.ceil(connect_timeout),
+            "application_name": "fieldfare",
+            "client_encoding": "utf8",
+            "options": f"{options} -c statement_timeout={round(statement_timeout * 1000)} "
+            f"-c lock_timeout={round(lock_timeout * 1000)}".strip(),
+        }
+        return create_engine(address, connect_args=arguments, **settings)
+    # The sockets' own timeouts are for a server that stopped answering; the server's come first.
+    deadline = math.ceil(statement_timeout + lock_timeout)
+    engine = create_engine(
+        address,
+        connect_args={
+            "charset": "utf8mb4",
+            "connect_timeout": math.ceil(connect_timeout),
+            "read_timeout": deadline,
+            "write_timeout": deadline,
+        },
+        **settings,
+    )
+
+    def limit(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        _limit_mysql(connection, statement_timeout, lock_timeout)
+
+    event.listen(engine, "connect", limit)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # The driver would begin transactions by itself, and not where they must begin.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get(WRITING, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _limit_mysql(
+    connection: DBAPIConnection, statement_timeout: float, lock_timeout: float
+) -> None:
+    # MariaDB counts seconds for every statement, MySQL milliseconds and for SELECT only.
+    limit = (
+        f"max_statement_time = {statement_timeout:f}"
+        if "MariaDB" in connection.get_server_info()
+        else f"max_execution_time = {round(statement_timeout * 1000)}"
+    )
+    seconds = max(1, round(lock_timeout))
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(
+            f"SET SESSION innodb_lock_wait_timeout = {seconds}, lock_wait_timeout = {seconds}, "
+            f"SESSION {limit}"
+        )
+
+
+class Fault(Enum):
+    """What can be done about a database error."""
+
+    REPEAT = auto()
+    """Another transaction stood in the way: the same one may pass when tried again."""
+    ROWS = auto()
+    """The database refuses the values themselves; trying again would change nothing."""
+    AWAY = auto()
+    """Everything else: the database is away, or does not let us do what we must."""
+
+
+def kind_of(error: SQLAlchemyError | UnicodeError) -> Fault:
+    """Sort an error of the driver (PEP 249 classes, SQLSTATE, MySQL and SQLite codes)."""
+    original = error.orig if isinstance(error, DBAPIError) else None
+    if getattr(original, "sqlstate", None) in REPEATABLE_STATES:
+        return Fault.REPEAT
+    if isinstance(original, sqlite3.Error):
+        name = getattr(original, "sqlite_errorname", "")
+        if name.startswith(REPEATABLE_NAMES):
+            return Fault.REPEAT
+    elif original is not None and original.args and original.args[0] in REPEATABLE_NUMBERS:
+        return Fault.REPEAT
+    if isinstance(error, DataError | IntegrityError | UnicodeError):
+        return Fault.ROWS
+    return Fault.AWAY
+
+
+def reason(error: Exception) -> str:
+    """Class and code of an error, for a log: messages of servers can quote values."""
+    original: BaseException = error
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        original = error.orig
+    code = getattr(original, "sqlstate", None) or getattr(original, "sqlite_errorname", None)
+    if code is None and original.args and isinstance(original.args[0], int):
+        code = str(original.args[0])
+    if code is None and isinstance(error, DBAPIError) and error.connection_invalidated:
+        code = "connection lost"
+    return f"{type(original).__name__} ({code})" if code else type(original).__name__
+
+
+def unavailable(error: SQLAlchemyError) -> TicketDatabaseUnavailable:
+    """The error as the port knows it."""
+    return TicketDatabaseUnavailable(reason(error))

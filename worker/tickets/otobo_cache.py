@@ -1,0 +1,137 @@
+"""How does OTOBO get to see what was written? Its cached copies are dropped (design 1.8).
+
+OTOBO keeps the field values of a ticket for 12 hours and the ticket for 20 days (spec 3.6), in
+Redis or in files. An entry has a type and a key; what each kind makes of them was read from
+OTOBO's own back ends. Dropping what is not there is no error, and a cache that cannot be
+reached never undoes what was written: the caller logs ``OtoboCacheError`` and goes on.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import redis
+
+VALUE_COLUMNS = ("value_text", "value_date", "value_int")
+
+
+class OtoboCacheError(Exception):
+    """OTOBO's cache could not be reached, so agents may see old values until it expires.
+
+    Attributes:
+        reason: class of the error, without addresses and secrets.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"OTOBO's cache could not be dropped: {reason}")
+        self.reason = reason
+
+
+class OtoboCache(Protocol):
+    """Where OTOBO keeps copies of tickets and field values."""
+
+    def drop(self, written: Mapping[int, Collection[int]]) -> None:
+        """Drop all entries that hold what was written.
+
+        Args:
+            written: ids of the fields that were written, by ticket id.
+
+        Raises:
+            OtoboCacheError: some entries may still be there.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close connections; the next call opens them again."""
+        ...
+
+
+def entries(written: Mapping[int, Collection[int]]) -> Iterator[tuple[str, str]]:
+    """Type and key of every entry that OTOBO itself would drop, or should (spec 3.6)."""
+    for ticket_id in written:
+        yield "DynamicFieldValue", f"ValueGet::ObjectID::{ticket_id}"
+        yield "Ticket", f"Cache::GetTicket{ticket_id}"
+    for field_id in sorted({id_ for ids in written.values() for id_ in ids}):
+        yield "DynamicFieldValue", f"ValueSearch::{field_id}"
+        for column in VALUE_COLUMNS:
+            key = f"HistoricalValueGet::FieldID::{field_id}::ValueType::{column}"
+            yield "DynamicFieldValue", key
+
+
+class NoCache:
+    """OTOBO's cache is left alone: its entries expire by themselves."""
+
+    def drop(self, written: Mapping[int, Collection[int]]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class RedisCache:
+    """Kernel::System::Cache::Redis: the key is ``<type>:<key>``, in the database set there."""
+
+    def __init__(self, url: str, *, timeout: float = 2.0) -> None:
+        """Connects when first asked.
+
+        Args:
+            url: ``redis://host:6379/0``, with Cache::Redis' DatabaseNumber as path.
+            timeout: seconds for a connection, and for an answer.
+        """
+        self._client = redis.Redis.from_url(
+            url, socket_timeout=timeout, socket_connect_timeout=timeout
+        )
+
+    def drop(self, written: Mapping[int, Collection[int]]) -> None:
+        """Drop the entries with one command; see ``OtoboCache.drop``."""
+        keys = [f"{type_}:{key}" for type_, key in entries(written)]
+        if not keys:
+            return
+        try:
+            self._client.unlink(*keys)
+        except redis.RedisError as error:
+            raise OtoboCacheError(type(error).__name__) from error
+
+    def close(self) -> None:
+        """Close the connection; the next call opens it again."""
+        self._client.close()
+
+
+class FileCache:
+    """Kernel::System::Cache::FileStorable: ``<folder>/<type>/<a>/<b>/<MD5 of the key>``.
+
+    ``a`` and ``b`` are the first characters of the MD5; Cache::SubdirLevels says how many of them
+    are folders. The worker needs write access to OTOBO's folder.
+    """
+
+    def __init__(self, directory: Path, *, subdirectory_levels: int = 2) -> None:
+        """Nothing is touched yet.
+
+        Args:
+            directory: OTOBO's TempDir and ``CacheFileStorable``.
+            subdirectory_levels: OTOBO's setting Cache::SubdirLevels.
+        """
+        self._directory = directory
+        self._levels = subdirectory_levels
+
+    def drop(self, written: Mapping[int, Collection[int]]) -> None:
+        """Delete the entries' files; see ``OtoboCache.drop``."""
+        problem: OSError | None = None
+        for type_, key in entries(written):
+            try:
+                self.path(type_, key).unlink(missing_ok=True)
+            except OSError as error:
+                problem = error
+        if problem is not None:
+            raise OtoboCacheError(f"{type(problem).__name__} ({problem.strerror})") from problem
+        if written and not self._directory.is_dir():
+            raise OtoboCacheError("the folder does not exist")
+
+    def path(self, type_: str, key: str) -> Path:
+        """The file of an entry, whether it exists or not."""
+        name = hashlib.md5(key.encode(), usedforsecurity=False).hexdigest()
+        return self._directory.joinpath(type_, *name[: self._levels], name)
+
+    def close(self) -> None:
+        """Nothing is open."""

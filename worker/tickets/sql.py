@@ -1,0 +1,231 @@
+"""The ticket store on SQLite, PostgreSQL, MariaDB and MySQL.
+
+A load costs two statements. A transaction costs at most seven, whatever the number of its
+tickets, and eight where values are replaced, emptied and filled at once; the first call of a
+process reads the ids of the ticket system besides.
+"""
+
+import random
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, tzinfo
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from mapping.model import DynamicField, Labels, Plan, TicketState
+from worker.tickets.agents import agent_labels
+from worker.tickets.engine import WRITING, Fault, kind_of, reason, unavailable
+from worker.tickets.history import stamp
+from worker.tickets.reading import Definitions, read_tickets
+from worker.tickets.store import (
+    Applied,
+    Conflict,
+    Loaded,
+    Result,
+    TicketDatabaseUnavailable,
+    TicketsRefused,
+)
+from worker.tickets.system import TicketSystem, check_tables, read_system
+from worker.tickets.writing import (
+    Overtaken,
+    Written,
+    delete_values,
+    find_conflicts,
+    take_back,
+    write,
+)
+
+LOAD_SIZE = 500
+"""Tickets for one pair of statements: databases limit the number of bound values."""
+
+REPEATS = 5
+"""How often a transaction is begun again after a deadlock or a serialisation error."""
+
+PAUSE = 0.02
+"""Seconds, at most and growing, that the loser of a deadlock lets the winner finish."""
+
+AGENT = "Agent"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class SqlTicketStore:
+    """The ticket system's database. Connects when first asked; used by one thread at a time."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        worker_user: str | int,
+        batch_size: int = 50,
+        zone: tzinfo = UTC,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        """Nothing is read yet.
+
+        Args:
+            engine: from ``ticket_engine``.
+            worker_user: login or id of the agent that the worker writes as.
+            batch_size: most tickets of one transaction.
+            zone: the time zone of the times in the database.
+            now: the clock; gives moments with a zone.
+        """
+        self._engine = engine
+        self._worker_user = worker_user
+        self._batch_size = batch_size
+        self._zone = zone
+        self._now = now
+        self._known: TicketSystem | None = None
+        self._definitions = Definitions()
+
+    def check_schema(self) -> None:
+        """Make sure that this is a ticket system, and that the worker's agent can be used.
+
+        Raises:
+            TicketDatabaseMisfit: what is missing, and what to do.
+            TicketDatabaseUnavailable: the database does not answer.
+        """
+        with self._connect() as connection:
+            check_tables(connection)
+            self._known = read_system(connection, self._worker_user)
+
+    def worker_user_id(self) -> int:
+        """The id of the agent that the worker writes as.
+
+        Raises:
+            TicketDatabaseMisfit: there is no such agent, or it must not be used.
+            TicketDatabaseUnavailable: the database does not answer.
+        """
+        with self._connect() as connection:
+            return self._system(connection).worker_id
+
+    def load(self, ticket_ids: Sequence[int], field_names: Collection[str]) -> Loaded:
+        """Read tickets; see ``TicketStore.load``."""
+        tickets: dict[int, TicketState] = {}
+        fields: dict[str, DynamicField] = {}
+        with self._connect() as connection:
+            system = self._system(connection)
+            for start in range(0, len(ticket_ids), LOAD_SIZE):
+                part = read_tickets(
+                    connection,
+                    system,
+                    self._definitions,
+                    ticket_ids[start : start + LOAD_SIZE],
+                    field_names,
+                )
+                tickets |= part.tickets
+                fields |= part.fields
+        return Loaded(tickets, fields)
+
+    def apply(self, plans: Sequence[Plan]) -> Mapping[int, Result]:
+        """Write plans; see ``TicketStore.apply``."""
+        results: dict[int, Result] = {
+            plan.ticket_id: Applied(()) for plan in plans if not plan.changes
+        }
+        refused: dict[int, str] = {}
+        changing = sorted((plan for plan in plans if plan.changes), key=lambda plan: plan.ticket_id)
+        for start in range(0, len(changing), self._batch_size):
+            results |= self._apply(changing[start : start + self._batch_size], refused)
+        if refused:
+            raise TicketsRefused(refused)
+        return results
+
+    def labels(self, references: Collection[tuple[str, str]]) -> Labels:
+        """Names of agents; see ``TicketStore.labels``."""
+        ids = {int(key) for kind, key in references if kind == AGENT and key.isdecimal()}
+        if not ids:
+            return {}
+        with self._connect() as connection:
+            named = agent_labels(connection, ids)
+        return {
+            (kind, key): named[int(key)]
+            for kind, key in references
+            if kind == AGENT and key.isdecimal() and int(key) in named
+        }
+
+    def close(self) -> None:
+        """Close connections; the next call opens them again."""
+        self._engine.dispose()
+
+    def _apply(self, plans: Sequence[Plan], refused: dict[int, str]) -> dict[int, Result]:
+        """One transaction, begun again until it passes or nobody is left in it."""
+        results: dict[int, Result] = {}
+        open_plans = list(plans)
+        repeats = 0
+        while open_plans:
+            try:
+                written = self._transact(open_plans)
+            except Overtaken as overtaken:
+                conflicts = overtaken.conflicts or self._find_conflicts(open_plans)
+                results |= conflicts
+                open_plans = [plan for plan in open_plans if plan.ticket_id not in conflicts]
+            except (SQLAlchemyError, UnicodeError) as error:
+                fault = kind_of(error)
+                if fault is Fault.REPEAT and repeats < REPEATS:
+                    repeats += 1
+                    time.sleep(random.uniform(0, PAUSE * repeats))  # noqa: S311 - no secret
+                elif fault is not Fault.ROWS:
+                    raise TicketDatabaseUnavailable(reason(error)) from error
+                elif len(open_plans) == 1:
+                    refused[open_plans[0].ticket_id] = reason(error)
+                    break
+                else:
+                    # One ticket's values must not hold up the others'.
+                    half = len(open_plans) // 2
+                    results |= self._apply(open_plans[:half], refused)
+                    results |= self._apply(open_plans[half:], refused)
+                    break
+            else:
+                results |= written.conflicts
+                results |= self._settle(open_plans, written)
+                break
+        return results
+
+    def _transact(self, plans: Sequence[Plan]) -> Written:
+        with self._engine.connect().execution_options(**{WRITING: True}) as connection:
+            system = self._system(connection, writing=True)
+            with connection.begin():
+                return write(connection, system, plans, stamp(self._now(), self._zone))
+
+    def _settle(self, plans: Sequence[Plan], written: Written) -> dict[int, Result]:
+        """Look once more after COMMIT, and tell which fields stand."""
+        with self._connect() as connection:
+            taken = take_back(connection, written.beside)
+        if taken:
+            with self._connect(writing=True) as connection, connection.begin():
+                delete_values(connection, (id_ for ids in taken.values() for id_ in ids))
+        return {
+            plan.ticket_id: Applied(
+                tuple(
+                    change.field_name
+                    for change in plan.changes
+                    if (plan.ticket_id, change.field_id) not in taken
+                )
+            )
+            for plan in plans
+            if plan.ticket_id not in written.conflicts
+        }
+
+    def _find_conflicts(self, plans: Sequence[Plan]) -> Mapping[int, Conflict]:
+        with self._connect() as connection:
+            return find_conflicts(connection, self._system(connection), plans)
+
+    def _system(self, connection: Connection, *, writing: bool = False) -> TicketSystem:
+        if self._known is None:
+            self._known = read_system(connection, self._worker_user)
+            if writing:
+                connection.rollback()
+        return self._known
+
+    @contextmanager
+    def _connect(self, *, writing: bool = False) -> Iterator[Connection]:
+        """A connection, with the database's errors as the port knows them."""
+        try:
+            with self._engine.connect().execution_options(**{WRITING: writing}) as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise unavailable(error) from error

@@ -1,0 +1,98 @@
+"""Is this the ticket system we expect, and which ids does it use?
+
+History types have different ids on migrated systems, two value columns exist since OTOBO 11
+only, and the worker's agent has the id it was given: all of it is read once and kept.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Column, Connection, Table, inspect, select, text
+from sqlalchemy.exc import NoSuchTableError
+
+from mapping.model import HistoryType
+from worker.tickets import schema
+from worker.tickets.agents import worker_user_id
+from worker.tickets.store import TicketDatabaseMisfit
+
+_USED: Mapping[Table, str] = {
+    schema.ticket: (
+        "id tn customer_user_id type_id queue_id user_id ticket_priority_id ticket_state_id "
+        "change_time change_by"
+    ),
+    schema.dynamic_field: (
+        "id name field_type object_type internal_field config valid_id change_time"
+    ),
+    schema.dynamic_field_value: "id field_id object_id value_text value_date value_int",
+    schema.ticket_history: (
+        "id name history_type_id ticket_id article_id type_id queue_id owner_id priority_id "
+        "state_id create_time create_by change_time change_by"
+    ),
+    schema.ticket_history_type: "id name",
+    schema.users: "id login first_name last_name valid_id",
+    schema.user_preferences: "user_id preferences_key preferences_value",
+}
+"""The columns that are read or written, by table; index columns are optional."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketSystem:
+    """What never changes while a worker runs.
+
+    Attributes:
+        worker_id: the agent that the worker writes as.
+        types: names of the history types, by id.
+        value_columns: columns of ``dynamic_field_value`` that rows are read from and written to.
+    """
+
+    worker_id: int
+    types: Mapping[int, str]
+    value_columns: tuple[Column[object], ...]
+
+    def type_id(self, name: HistoryType) -> int:
+        """The id of a history type; ``read_system`` made sure that there is one."""
+        return next(id_ for id_, known in self.types.items() if known == name)
+
+
+def read_system(connection: Connection, worker_user: str | int) -> TicketSystem:
+    """Read the ids of a ticket system, in three statements.
+
+    Args:
+        connection: to the ticket database.
+        worker_user: login or id of the worker's agent.
+
+    Raises:
+        TicketDatabaseMisfit: a history type is missing, or the worker's agent cannot be used.
+    """
+    type_ = schema.ticket_history_type.c
+    types = {row.id: row.name for row in connection.execute(select(type_.id, type_.name))}
+    if missing := set(HistoryType) - set(types.values()):
+        raise TicketDatabaseMisfit(
+            f"the table ticket_history_type has no {', '.join(sorted(missing))}; "
+            "is this the database of OTOBO, Znuny or OTRS?"
+        )
+    present = connection.execute(text("SELECT * FROM dynamic_field_value WHERE 1 = 0")).keys()
+    columns = tuple(c for c in schema.dynamic_field_value.columns if c.name in set(present))
+    return TicketSystem(worker_user_id(connection, worker_user), types, columns)
+
+
+def check_tables(connection: Connection) -> None:
+    """Make sure that every table and column in use is there.
+
+    Raises:
+        TicketDatabaseMisfit: names the first table that is missing, or lacks columns.
+    """
+    inspector = inspect(connection)
+    for table, names in _USED.items():
+        try:
+            present = {column["name"] for column in inspector.get_columns(table.name)}
+        except NoSuchTableError:
+            raise TicketDatabaseMisfit(
+                f"the ticket database has no table {table.name}; does the URL name the database "
+                "of OTOBO, Znuny or OTRS, and may the user read it?"
+            ) from None
+        if missing := set(names.split()) - present:
+            raise TicketDatabaseMisfit(
+                f"the table {table.name} has no column {', '.join(sorted(missing))}; versions "
+                "from OTRS 6, Znuny 6 and OTOBO 10 on are known"
+            )
