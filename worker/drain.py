@@ -5,8 +5,9 @@ in its consumer's hands, then what dead consumers left (one at a time), then fre
 the stream gives nothing or its time is up.
 
 Who is to blame decides what happens: an error of the event counts as an attempt; a ticket
-database or a Redis that is away counts as nothing and ends the drain, and the entries stay
-pending; an entry that killed workers again and again while it was handled alone is parked.
+database, a directory or a Redis that cannot work counts as nothing and ends the drain, and the
+entries stay pending; an entry that no worker has survived, time after time while it was handled
+alone, is parked.
 """
 
 import socket
@@ -25,15 +26,23 @@ from typing import TypeAlias
 import redis
 import structlog
 
+from directory.errors import DirectoryError
 from worker.inbox import Entry, Inbox
 from worker.outcomes import Disposition, Kind, Outcome
-from worker.tickets.store import TicketDatabaseUnavailable
+from worker.tickets.store import TicketStoreError
 
 Handle: TypeAlias = Callable[[Sequence[Entry]], Sequence[Outcome]]
 """Handles a batch and gives an outcome for each entry; handling one twice must be harmless."""
 
-OUTAGES = (TicketDatabaseUnavailable, redis.ConnectionError, redis.TimeoutError)
-"""Nothing was done, nobody is to blame: stop, and try the same entries again later."""
+OUTAGES = (
+    TicketStoreError,
+    DirectoryError,
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.exceptions.OutOfMemoryError,
+    redis.ReadOnlyError,
+)
+"""No event is to blame: stop, and try the same entries again later."""
 
 log = structlog.get_logger("fieldfare")
 
@@ -89,20 +98,17 @@ def drain(
             for part, outcomes in _handled(inbox, consumer, handle, entries):
                 given_back |= _dispose(inbox, part, outcomes)
                 done += len(part)
-            _all_is_well(consumer)
             if stop() or len(entries) < len(batch):
                 break
     except OUTAGES as error:
         if not consumer.outage:
             log.warning("drain.interrupted", error=type(error).__name__, reason=_reason(error))
         consumer.outage = type(error).__name__
-    return done
-
-
-def _all_is_well(consumer: Consumer) -> None:
-    if consumer.outage:
-        log.info("drain.resumed", after=consumer.outage)
+    else:
+        if consumer.outage:
+            log.info("drain.resumed", after=consumer.outage)
         consumer.outage = ""
+    return done
 
 
 def _batches(inbox: Inbox, consumer: Consumer, clock: Callable[[], float]) -> Iterator[list[Entry]]:
@@ -135,10 +141,11 @@ def _handled(
     """Outcomes, in parts: a batch that fails is halved until the bad entry is alone."""
     if not entries:
         return
-    if (poison := entries[0]).deliveries > inbox.settings.max_attempts + 1:
+    if len(entries) == 1 and entries[0].deliveries > inbox.settings.max_attempts + 1:
         # Delivered once in a batch, and then max_attempts times alone.
-        message = f"delivered {poison.deliveries} times, and its worker died each time"
-        inbox.park(poison, "killed_workers", "WorkerLost", message)
+        message = f"handed over {entries[0].deliveries} times, and no worker has survived it yet"
+        inbox.park(entries[0], "killed_workers", "WorkerLost", message)
+        yield entries, []
         return
     try:
         with _renewed(inbox, consumer):
@@ -231,8 +238,8 @@ def _renewed(inbox: Inbox, consumer: Consumer) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     """What may be said of an error: its own text only where its class keeps that free of values."""
-    if isinstance(error, TicketDatabaseUnavailable):
-        return error.reason
+    if isinstance(error, (TicketStoreError, DirectoryError)):
+        return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return ""

@@ -41,6 +41,15 @@ local function carried(id, fields, notes)
 end
 """
 
+SETTLE = """
+-- KEYS: inbox, handled. ARGV: group, number of ids, ids, then ticket, history line, ticket ...
+-- A script and not a MULTI: when memory is full, Redis refuses even to queue what would free it.
+local last = 2 + tonumber(ARGV[2])
+redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 3, last))
+redis.call('XDEL', KEYS[1], unpack(ARGV, 3, last))
+if #ARGV > last then redis.call('HSET', KEYS[2], unpack(ARGV, last + 1)) end
+"""
+
 MOVE = (
     _CARRIED
     + """

@@ -49,7 +49,8 @@ def stats(inbox: Inbox) -> Stats:
     (seconds, micros), length, first, consumers, dead, *waiting = inbox.in_group(ask)
     oldest = None
     if first:
-        entry, _ = decode(*first[0], 0)
+        entry_id, raw = first[0]
+        entry, _ = decode(entry_id, raw, deliveries=0)
         oldest = max(0.0, seconds + micros / 1e6 - milliseconds(entry.first_id) / 1000)
     return Stats(
         length=length,

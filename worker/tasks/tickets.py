@@ -1,0 +1,101 @@
+"""Celery's side of ticket events: append what producers send, drain the inbox when the bell rings.
+
+Celery messages carry no facts but those two tasks of producers that speak Celery, and these go
+into the inbox at once. What a task of the queue ``events`` can do is all here: ask for a ticket
+to be looked at, and look.
+"""
+
+import functools
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from celery import Celery, signals
+from celery.exceptions import Reject
+
+from worker.drain import Consumer, Handle, drain, new_consumer
+from worker.inbox import Inbox
+from worker.waiting_room import Ping, release_answering
+
+DRAIN = "inbox.drain"
+RELEASE = "inbox.release"
+TIDY = "inbox.tidy"
+CREATED = "ticket.created"
+CUSTOMER_CHANGED = "ticket.customer_changed"
+
+
+def register(app: Celery, inbox: Callable[[], Inbox], handle: Handle, ping: Ping) -> None:
+    """Add the ticket tasks to an application.
+
+    Args:
+        app: the application.
+        inbox: this process's inbox; first called after the process has forked.
+        handle: handles a batch of entries.
+        ping: asks the source in a slot for something small, or raises ``SourceUnavailable``.
+    """
+    stopping = threading.Event()
+
+    def stop(**_: Any) -> None:
+        stopping.set()
+
+    # With the pool "solo" this is the process that drains; a child of "prefork" is let finish.
+    signals.worker_shutting_down.connect(stop, weak=False)
+
+    @functools.cache
+    def consumer(pid: int) -> Consumer:  # noqa: ARG001 - one for each process, also after a fork
+        return new_consumer()
+
+    def drain_inbox() -> None:
+        """Work on the inbox for about two seconds."""
+        drain(inbox(), consumer(os.getpid()), handle, time.monotonic, stopping.is_set)
+
+    def release() -> None:
+        """Let events whose source answers again back into the inbox."""
+        release_answering(inbox(), ping)
+
+    def tidy() -> None:
+        """Remove consumers that died and hold nothing."""
+        inbox().remove_dead_consumers()
+
+    tasks: dict[str, Callable[..., None]] = {
+        **_producers_tasks(inbox),
+        DRAIN: drain_inbox,
+        RELEASE: release,
+        TIDY: tidy,
+    }
+    for name, run in tasks.items():
+        app.task(name=name)(run)
+
+
+def _producers_tasks(inbox: Callable[[], Inbox]) -> dict[str, Callable[..., None]]:
+    """What producers that speak Celery may call."""
+
+    def publish(event: dict[str, str]) -> None:
+        try:
+            inbox().publish(event)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise Reject(error, requeue=True) from error  # the broker keeps it for later
+
+    def created(ticket_id: int, **optional: Any) -> None:
+        """Have a ticket looked at that was created; further arguments as in ``worker.events``."""
+        publish(_fields(CREATED, ticket_id, optional))
+
+    def customer_changed(ticket_id: int, **optional: Any) -> None:
+        """Have a ticket looked at whose customer was set; arguments as in ``worker.events``."""
+        publish(_fields(CUSTOMER_CHANGED, ticket_id, optional))
+
+    return {CREATED: created, CUSTOMER_CHANGED: customer_changed}
+
+
+def _fields(kind: str, ticket_id: object, optional: dict[str, Any]) -> dict[str, str]:
+    """The event as text, unjudged: what is wrong with it is found, and kept, in the inbox."""
+    given = {"type": kind, "ticket_id": ticket_id, **optional}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, default=str)
+        for name, value in given.items()
+        if value is not None
+    }
