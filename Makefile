@@ -8,7 +8,7 @@ LOCK_FLAGS ?=
 BIN := .venv/bin
 DEMO := .venv/installed-demo
 TEST := .venv/installed-test
-LOCK := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --no-emit-index-url $(LOCK_FLAGS)
 
 .DEFAULT_GOAL := help
@@ -39,9 +39,10 @@ servers: ## Install the servers that the tests need (Debian packages; starts non
 
 lock: ## Resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade for the newest versions)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv; elsewhere: make lock UV=path" >&2; exit 1; }
-	$(LOCK) --extra embedded --group test --output-file requirements/test.txt
-	$(LOCK) --extra embedded --group demo --constraint requirements/test.txt --output-file requirements/demo.txt
-	$(LOCK) --constraint requirements/test.txt --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --extra embedded --group test --output-file requirements/test.txt
+	$(LOCK) pyproject.toml --extra embedded --group demo --constraint requirements/test.txt --output-file requirements/demo.txt
+	$(LOCK) pyproject.toml --constraint requirements/test.txt --output-file requirements/run.txt
+	$(LOCK) --group build --constraint requirements/test.txt --output-file requirements/build.txt
 
 clean: ## Remove the virtual environment and everything that tools left behind
 	rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
