@@ -132,8 +132,9 @@ def _server_url(drivername: str, parts: Mapping[str, str]) -> URL:
 def _oracle_url(address: str) -> URL:
     """``//host:port/service``, or ``host=…;sid=…;port=…``."""
     if address.startswith("//"):
-        url = make_url(f"oracle+oracledb:{address}")
-        return url.set(database=None, query={"service_name": url.database or ""})
+        given = make_url(f"oracle+oracledb:{address}")
+        query = {"service_name": given.database or ""}
+        return URL.create("oracle+oracledb", host=given.host, port=given.port, query=query)
     parts = _parts(address)
     url = URL.create("oracle+oracledb", host=parts.get("host"), port=_port(parts))
     if "service_name" in parts:

@@ -59,17 +59,18 @@ def make_engine(url: URL, timeout: float) -> Engine:
             url = _existing_file(url)
         case _:
             pass
+    pool: dict[str, Any] = {
+        "pool_size": 1,
+        "max_overflow": 0,
+        "pool_timeout": timeout,
+        "pool_pre_ping": True,
+        "pool_recycle": RECYCLE_SECONDS,
+    }
+    if kind == "sqlite":
+        # A file that is replaced by a newer one would be read from the old one for ever.
+        pool = {"poolclass": sqlalchemy.NullPool}
     engine = sqlalchemy.create_engine(
-        url,
-        connect_args=arguments,
-        isolation_level="AUTOCOMMIT",
-        hide_parameters=True,
-        pool_size=1,
-        max_overflow=0,
-        pool_timeout=timeout,
-        pool_pre_ping=True,
-        pool_recycle=RECYCLE_SECONDS,
-        poolclass=sqlalchemy.QueuePool,
+        url, connect_args=arguments, isolation_level="AUTOCOMMIT", hide_parameters=True, **pool
     )
     if kind == "postgresql":
         event.listen(engine, "connect", _take_text)
