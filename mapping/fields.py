@@ -178,8 +178,9 @@ def rows_for(field: DynamicField, value: Canonical, *, existing: bool) -> tuple[
     """
     kind = KINDS[field.field_type]
     if not value:
-        leaves = existing and kind.emptied is not None and not field.multi_value
-        return (kind.emptied,) if leaves and kind.emptied is not None else ()
+        if kind.emptied is None or field.multi_value or not existing:
+            return ()
+        return (kind.emptied,)
     indexed = field.multi_value and not kind.holds_list
     return tuple(
         _row(kind, scalar, position if indexed else None) for position, scalar in enumerate(value)
@@ -232,20 +233,14 @@ def _position(row: ValueRow) -> int:
 
 
 def _scalar(kind: Kind, row: ValueRow) -> Scalar | None:
-    match kind.column:
-        case "value_text":
-            return row.value_text or None
-        case "value_date":
-            return row.value_date or None
-        case "value_int":
-            return row.value_int
+    if kind.column == "value_int":
+        return row.value_int
+    return (row.value_text if kind.column == "value_text" else row.value_date) or None
 
 
 def _row(kind: Kind, scalar: Scalar, index: int | None) -> ValueRow:
-    match kind.column:
-        case "value_text":
-            return ValueRow(value_text=str(scalar), index_value=index)
-        case "value_date":
-            return ValueRow(value_date=str(scalar), index_value=index)
-        case "value_int":
-            return ValueRow(value_int=int(scalar), index_value=index)
+    if kind.column == "value_int":
+        return ValueRow(value_int=int(scalar), index_value=index)
+    if kind.column == "value_date":
+        return ValueRow(value_date=str(scalar), index_value=index)
+    return ValueRow(value_text=str(scalar), index_value=index)
