@@ -140,8 +140,7 @@ class LdapSource:
             return self._assigned(logins, reply.entries, deadline)
         ours = reply.code in LOGIN_FAULTS and self._takes_other_logins(deadline)
         if (ours or reply.code in LIMITS) and len(logins) > 1:
-            half = len(logins) // 2
-            return self._ask(logins[:half], deadline) | self._ask(logins[half:], deadline)
+            return self._halves(logins, deadline)
         if ours:
             return {logins[0]: Absent(f"the server cannot compare the login: {reply.name}")}
         return dict.fromkeys(logins, self._unavailable(self._refusal(reply)))
@@ -160,17 +159,29 @@ class LdapSource:
         """Give each entry to the login that it fits, and ask anew for logins that share one."""
         keys = [self._keys(entry) for entry in entries]
         first, shared = matched(logins, keys)
-        missing: Absent | Unavailable = Absent()
+        outcomes: dict[str, _Outcome] = dict.fromkeys(logins, Absent())
+        outcomes |= {login: entries[index] for login, index in first.items()}
+        for login in sorted(shared):
+            outcomes |= self._ask([login], deadline)
         if not all(keys):
-            missing = self._unavailable(
+            # Somebody's entry came without its key. Find out whose, for that one is not absent.
+            rest = [login for login in logins if login not in first and login not in shared]
+            problem = (
                 f"an entry came without {self._config.customer_key}: the attribute may not be "
                 "read, or the server calls it by another name"
             )
-        outcomes: dict[str, _Outcome] = {
-            login: entries[first[login]] if login in first else missing for login in logins
-        }
-        for login in sorted(shared):
-            outcomes |= self._ask([login], deadline)
+            outcomes |= (
+                self._halves(rest, deadline)
+                if len(logins) > 1
+                else dict.fromkeys(rest, self._unavailable(problem))
+            )
+        return outcomes
+
+    def _halves(self, logins: Sequence[str], deadline: Deadline) -> dict[str, _Outcome]:
+        half = len(logins) // 2
+        outcomes: dict[str, _Outcome] = {}
+        for part in filter(None, (logins[:half], logins[half:])):
+            outcomes |= self._ask(part, deadline)
         return outcomes
 
     def _keys(self, entry: Entry) -> list[str]:
@@ -274,10 +285,11 @@ class LdapSource:
 
 def _check(config: LdapSourceConfig) -> None:
     """Refuse what no server could ever answer, with an example of right."""
-    try:
-        check_dn(config.base_dn)
-    except ValueError:
-        _refuse(config, "base_dn", config.base_dn, "ou=people,dc=example,dc=org")
+    if config.base_dn:  # empty is the root of the tree
+        try:
+            check_dn(config.base_dn)
+        except ValueError:
+            _refuse(config, "base_dn", config.base_dn, "ou=people,dc=example,dc=org")
     if config.always_filter:
         try:
             # Several filters in a row are as good as one: they stand in an AND.

@@ -37,10 +37,7 @@ def login_key(login: str) -> str:
 
     Texts with equal keys are one person on every server whose key attribute ignores case.
     """
-    lowered = "".join(
-        character.lower() if UNICODE.category(character) != "Cn" else character
-        for character in UNICODE.normalize("NFKC", login)
-    )
+    lowered = "".join(map(_lowered, UNICODE.normalize("NFKC", login)))
     return _squeezed(UNICODE.normalize("NFKC", lowered))
 
 
@@ -51,9 +48,9 @@ def prepared(text: str) -> str:
     texts, but equal prepared texts need not match. Who relies on it must also ask the server.
     """
     mapped = _MAPPED_TO_NOTHING.sub("", _MAPPED_TO_BLANK.sub(" ", text))
-    folded = unicodedata.normalize("NFKC", mapped).casefold()
+    folded = UNICODE.normalize("NFKC", mapped).casefold()
     # OpenLDAP folds the Turkish dotted capital to a plain i, RFC 4518 to an i with a dot above.
-    return _squeezed(unicodedata.normalize("NFKC", folded).replace("i\u0307", "i"))
+    return _squeezed(UNICODE.normalize("NFKC", folded).replace("i\u0307", "i"))
 
 
 def matched(
@@ -81,6 +78,12 @@ def matched(
         else:
             shared |= fitting
     return {login: index for login, index in first.items() if login not in shared}, shared
+
+
+def _lowered(character: str) -> str:
+    lower = character.lower()
+    # The Turkish dotted capital has no small letter that all servers agree on.
+    return lower if len(lower) == 1 and UNICODE.category(character) != "Cn" else character
 
 
 def _squeezed(text: str) -> str:
