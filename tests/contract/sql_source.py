@@ -41,11 +41,10 @@ def no_ticket_engine() -> Engine:
     raise AssertionError
 
 
-def sql_config(url: str, **overrides: Any) -> SqlSourceConfig:
+def sql_config(**overrides: Any) -> SqlSourceConfig:
     """Settings of a source over ``people``; ``extra_map`` adds rows to the Map."""
     rows: Mapping[str, Any] = overrides.pop("extra_map", {})
     settings = {
-        "url": url,
         "table": "people",
         "foreign_db": True,
         "customer_key": "login",
@@ -69,7 +68,7 @@ class SqlDirectory:
         METADATA.create_all(self._connect())
 
     def source(self, **overrides: Any) -> SqlSource:
-        source = SqlSource(sql_config(self.url, **overrides), no_ticket_engine)
+        source = SqlSource(sql_config(**{"url": self.url, **overrides}), no_ticket_engine)
         self._sources.append(source)
         return source
 

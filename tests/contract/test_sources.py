@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from directory.errors import SourceUnavailable
 from directory.model import Absent, Answer, Found, Unavailable
@@ -178,66 +176,6 @@ def test_a_login_that_no_entry_can_have_is_absent_and_the_others_are_answered(
     assert isinstance(answers[login], Absent)
     assert answers["nobody"] == Absent()
     assert found_logins(answers) == {"jdoe": "jdoe"}
-
-
-NEIGHBOURS = (
-    "jdoe",
-    "jdöe",
-    "joe",
-    "strasse",
-    "straße",
-    "i",
-    "\u0131",  # i without a dot
-    "über",
-    "e\u0301a",
-    "éb",
-    "k",
-    "o'neil",
-    "a%b",
-    "a_b",
-    "sp ace",
-    "😀",
-    "שלום",
-    "οδοσ",
-)
-"""Logins with look-alikes under some collation or matching rule."""
-
-LOGINS = st.lists(
-    st.one_of(
-        st.text(min_size=1, max_size=12),
-        st.sampled_from(NEIGHBOURS).map(str.upper),
-        st.tuples(
-            st.sampled_from(["", " ", "\0", "*", "\u0301", "\u00ad", "\u200b"]),
-            st.sampled_from(NEIGHBOURS),
-            st.sampled_from(["", " ", "  ", "\t", "\0", "%", "_", "*", "\u0301", "\u00a0"]),
-        ).map("".join),
-        st.sampled_from(["\u212a", "\u0130", "STRASSE", "STRAßE", "ΟΔΟΣ", "οδος", "\u00e9a", "I"]),
-    ),
-    min_size=1,
-    max_size=8,
-    unique=True,
-)
-
-
-def test_no_login_is_ever_handed_the_entry_of_another(place: Place) -> None:
-    add(place, *NEIGHBOURS)
-    source = place.source()
-
-    @settings(
-        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
-    @given(LOGINS)
-    def holds(logins: list[str]) -> None:
-        answers = source.find(logins)
-        assert set(answers) == set(logins)
-        for login, answer in answers.items():
-            assert not isinstance(answer, Unavailable), answer.reason
-            if isinstance(answer, Found):
-                assert source.login_key(answer.customer_user.login) == source.login_key(login)
-            else:
-                assert login not in NEIGHBOURS
-
-    holds()
 
 
 def test_a_server_that_is_away_makes_every_login_unavailable_until_it_is_back(
