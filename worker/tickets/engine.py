@@ -178,8 +178,8 @@ def reason(error: Exception) -> str:
     if isinstance(error, DBAPIError) and error.orig is not None:
         original = error.orig
     code = getattr(original, "sqlstate", None) or getattr(original, "sqlite_errorname", None)
-    if code is None and original.args and isinstance(original.args[0], int):
-        code = str(original.args[0])
+    if original.args and isinstance(original.args[0], int):
+        code = str(original.args[0])  # MySQL's own number says more than its SQLSTATE
     if code is None and isinstance(error, DBAPIError) and error.connection_invalidated:
         code = "connection lost"
     return f"{type(original).__name__} ({code})" if code else type(original).__name__
