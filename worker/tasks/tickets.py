@@ -68,7 +68,7 @@ def register(app: Celery, inbox: Callable[[], Inbox], handle: Handle, ping: Ping
         TIDY: tidy,
     }
     for name, run in tasks.items():
-        app.task(name=name)(run)
+        app.task(name=name, shared=False)(run)  # else it is a task of every application
 
 
 def _producers_tasks(inbox: Callable[[], Inbox]) -> dict[str, Callable[..., None]]:

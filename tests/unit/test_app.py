@@ -1,0 +1,97 @@
+"""The Celery application: configured late, and knowing nothing but ticket tasks."""
+
+import subprocess
+import sys
+
+import pytest
+from celery import Celery
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from worker.app import caller, configure, make_app, redis_url
+from worker.inbox import Inbox, connect
+from worker.settings import RedisSettings
+
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture
+def app() -> Celery:
+    inbox = Inbox(connect(NOWHERE), lambda: None)
+    return make_app(lambda: configure(NOWHERE, 60), lambda: inbox, lambda _: [], lambda _: None)
+
+
+def test_importing_the_application_reads_no_settings() -> None:
+    script = (
+        "import os; os.environ['FIELDFARE_CONFIG'] = '/nowhere/fieldfare.toml'\n"
+        "from worker.app import app\n"
+        "assert not app.configured, 'configured'\n"
+    )
+
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_the_application_knows_ticket_tasks_only(app: Celery) -> None:
+    own = {name for name in app.tasks if not name.startswith("celery.")}
+
+    assert own == {
+        "ticket.created",
+        "ticket.customer_changed",
+        "inbox.drain",
+        "inbox.release",
+        "inbox.tidy",
+    }
+
+
+def test_messages_are_json_and_acknowledged_late(app: Celery) -> None:
+    assert app.conf.accept_content == ["json"]
+    assert app.conf.task_serializer == "json"
+    assert app.conf.task_acks_late is True
+    assert app.conf.task_reject_on_worker_lost is True
+    assert app.conf.task_ignore_result is True
+    assert app.conf.worker_prefetch_multiplier == 1
+
+
+def test_the_visibility_timeout_is_the_same_in_all_three_places(app: Celery) -> None:
+    assert app.conf["visibility_timeout"] == 240
+    assert app.conf.broker_transport_options["visibility_timeout"] == 240
+    assert app.conf.result_backend_transport_options["visibility_timeout"] == 240
+    assert app.conf.task_time_limit == 60
+
+
+def test_beat_rings_every_second_and_sweeps_as_set(app: Celery) -> None:
+    schedule = app.conf.beat_schedule
+
+    assert schedule["ring"]["schedule"] == 1.0
+    assert schedule["ring"]["options"]["expires"] == 5
+    assert (schedule["sweep"]["task"], schedule["sweep"]["schedule"]) == ("tickets.sweep", 60)
+    assert {line["options"]["queue"] for line in schedule.values()} == {"events"}
+
+
+def test_a_bell_that_cannot_be_rung_is_logged_and_no_error(app: Celery) -> None:
+    with capture_logs() as logs:
+        caller(app)()
+
+    assert [line["event"] for line in logs] == ["bell.not_rung"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        (RedisSettings(), "redis://127.0.0.1:6379/0"),
+        (
+            RedisSettings(
+                url=SecretStr("rediss://r.example:1/2?ssl_ca_certs=/ca.pem"),
+                username="me",
+                password=SecretStr("p@ss/word"),
+            ),
+            "rediss://me:p%40ss%2Fword@r.example:1/2?ssl_ca_certs=/ca.pem",
+        ),
+        (
+            RedisSettings(url=SecretStr("redis://me@r.example/0"), password=SecretStr("x")),
+            "redis://me:x@r.example/0",
+        ),
+    ],
+)
+def test_credentials_go_into_the_url(settings: RedisSettings, url: str) -> None:
+    assert redis_url(settings) == url
