@@ -190,7 +190,8 @@ def _digest_of(config: SourceConfig) -> str:
             address = make_url(config.url.get_secret_value()).render_as_string(hide_password=True)
         except ArgumentError:
             address = "not a url"
-    return _digest(config.model_dump_json() + address)[:16]
+    plain = config.model_dump_json(exclude={"url", "password", "user_pw"})
+    return _digest(plain + address)[:16]
 
 
 def _dump(answer: Found | Absent) -> str:

@@ -1,0 +1,442 @@
+"""Answers kept in Redis: for how long, for whom, and what a failing Redis costs."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+import redis
+
+from directory.cache import PREFIX, Cache, keeps
+from directory.config import LdapSourceConfig, SqlSourceConfig
+from directory.directory import Directory
+from directory.folding import fold
+from directory.model import Absent, Answer, CustomerUser, Found, Unavailable
+from tests.servers import RedisServer
+
+JANE = CustomerUser(
+    "1",
+    "jdoe",
+    {"UserLogin": "jdoe", "UserPhone": "ü 12", "Photo": b"\xff\xd8", "Tags": ("a", "b")},
+    {"title": "Dr."},
+)
+
+
+def config(**settings: Any) -> SqlSourceConfig:
+    return SqlSourceConfig.model_validate(
+        {
+            "slot": "1",
+            "url": "postgresql://reader:hunter2@db/customers",
+            "table": "people",
+            "customer_key": "login",
+            "customer_id": "customer_id",
+            "map": {"UserLogin": "login"},
+            "cache_ttl": 86400,
+            **settings,
+        }
+    )
+
+
+class Asked:
+    """A source that knows jdoe and counts; ``before`` runs inside each question."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.config = config(**settings)
+        self.asked: list[list[str]] = []
+        self.answers: dict[str, Answer] = {"jdoe": Found(JANE)}
+        self.before: Callable[[], object] = list
+
+    def find(self, logins: Sequence[str]) -> Mapping[str, Answer]:
+        self.asked.append(list(logins))
+        self.before()
+        return {login: self.answers.get(self.login_key(login), Absent()) for login in logins}
+
+    def login_key(self, login: str) -> str:
+        return fold(login)
+
+    def ping(self) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def client(broker: RedisServer) -> Iterator["redis.Redis"]:
+    made = broker.client()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def cache(client: "redis.Redis") -> Cache:
+    return Cache(client)
+
+
+def entries(client: "redis.Redis") -> list[str]:
+    return sorted(client.keys(f"{PREFIX}:*"))
+
+
+def test_an_answer_is_given_again_without_asking_and_says_so(cache: Cache) -> None:
+    source = Asked()
+
+    first = cache.find(source, ["jdoe", "nobody"])
+    again = cache.find(source, ["jdoe", "nobody"])
+
+    assert first == {"jdoe": Found(JANE), "nobody": Absent()}
+    assert again == {"jdoe": Found(JANE, cached=True), "nobody": Absent(cached=True)}
+    assert source.asked == [["jdoe", "nobody"]]
+
+
+def test_bytes_lists_and_the_values_of_names_survive(cache: Cache) -> None:
+    source = Asked()
+    cache.find(source, ["jdoe"])
+
+    answer = cache.find(source, ["jdoe"])["jdoe"]
+
+    assert isinstance(answer, Found)
+    assert answer.customer_user == JANE
+
+
+def test_a_client_that_does_not_decode_serves_as_well(broker: RedisServer) -> None:
+    with redis.Redis.from_url(broker.url) as client:
+        source = Asked()
+        cache = Cache(client)
+        cache.find(source, ["jdoe"])
+
+        assert cache.find(source, ["jdoe"]) == {"jdoe": Found(JANE, cached=True)}
+
+
+def test_spellings_of_one_login_share_an_answer(cache: Cache) -> None:
+    source = Asked()
+    cache.find(source, ["jdoe"])
+
+    assert cache.find(source, ["JDoe", "JDOE"]) == {
+        "JDoe": Found(JANE, cached=True),
+        "JDOE": Found(JANE, cached=True),
+    }
+    assert source.asked == [["jdoe"]]
+
+
+def test_only_what_is_not_known_is_asked_for(cache: Cache) -> None:
+    source = Asked()
+    cache.find(source, ["jdoe"])
+
+    cache.find(source, ["jdoe", "nobody"])
+
+    assert source.asked == [["jdoe"], ["nobody"]]
+
+
+def test_a_login_may_hold_anything(cache: Cache) -> None:
+    source = Asked()
+    logins = ["\ud800", "a\0b", "x" * 10_000, "😀"]
+
+    for cached in (False, True):
+        assert cache.find(source, logins) == dict.fromkeys(logins, Absent(cached=cached))
+
+
+def test_an_absent_says_its_reason_from_the_cache_too(cache: Cache) -> None:
+    source = Asked()
+    source.answers["abc"] = Absent("the key column holds integers")
+    cache.find(source, ["abc"])
+
+    assert cache.find(source, ["abc"]) == {
+        "abc": Absent("the key column holds integers", cached=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("cache_ttl", "found_for", "absent_for"),
+    [(86400, 300, 30), (120, 120, 30), (10, 10, 10)],
+)
+def test_answers_are_kept_for_the_shorter_of_the_settings(
+    client: "redis.Redis", cache_ttl: int, found_for: int, absent_for: int
+) -> None:
+    cache = Cache(client, ttl_max=300, negative_ttl=30)
+    source = Asked(cache_ttl=cache_ttl)
+
+    cache.find(source, ["jdoe"])
+    (found,) = entries(client)
+    assert found_for - 2 <= client.ttl(found) <= found_for
+
+    cache.find(source, ["nobody"])
+    (absent,) = set(entries(client)) - {found}
+    assert absent_for - 2 <= client.ttl(absent) <= absent_for
+
+
+def test_a_negative_ttl_of_zero_keeps_no_absent(client: "redis.Redis") -> None:
+    cache = Cache(client, negative_ttl=0)
+
+    cache.find(Asked(), ["nobody"])
+
+    assert entries(client) == []
+
+
+def test_unavailable_is_never_kept(cache: Cache, client: "redis.Redis") -> None:
+    source = Asked()
+    source.answers["jdoe"] = Unavailable("1", "away")
+    assert cache.find(source, ["jdoe"]) == {"jdoe": Unavailable("1", "away")}
+    assert entries(client) == []
+
+    source.answers["jdoe"] = Found(JANE)
+
+    assert cache.find(source, ["jdoe"]) == {"jdoe": Found(JANE)}
+
+
+def test_asking_afresh_asks_the_source_and_keeps_what_it_says(cache: Cache) -> None:
+    source = Asked()
+    source.answers.clear()
+    cache.find(source, ["jdoe"])
+    source.answers["jdoe"] = Found(JANE)
+
+    assert cache.find(source, ["jdoe"]) == {"jdoe": Absent(cached=True)}
+    assert cache.find(source, ["jdoe"], fresh=True) == {"jdoe": Found(JANE)}
+    assert cache.find(source, ["jdoe"]) == {"jdoe": Found(JANE, cached=True)}
+
+
+def test_a_fresh_answer_that_cannot_be_kept_ends_the_older_one(cache: Cache) -> None:
+    source = Asked()
+    cache.find(source, ["jdoe"])
+    source.answers["jdoe"] = Unavailable("1", "away")
+
+    cache.find(source, ["jdoe"], fresh=True)
+
+    assert cache.find(source, ["jdoe"]) == {"jdoe": Unavailable("1", "away")}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"table": "others"},
+        {"slot": "2"},
+        {"url": "postgresql://reader@elsewhere/customers"},
+        {"map": {"UserLogin": "login", "UserPhone": "phone"}},
+    ],
+)
+def test_a_source_that_is_configured_otherwise_begins_afresh(
+    cache: Cache, other: dict[str, Any]
+) -> None:
+    cache.find(Asked(), ["jdoe"])
+    source = Asked(**other)
+
+    assert cache.find(source, ["jdoe"]) == {"jdoe": Found(JANE)}
+    assert source.asked == [["jdoe"]]
+
+
+def test_a_new_password_keeps_the_answers_and_no_secret_or_login_shows_in_a_key(
+    cache: Cache, client: "redis.Redis"
+) -> None:
+    cache.find(Asked(), ["jdoe"])
+    source = Asked(url="postgresql://reader:another@db/customers", Password="third")
+
+    assert cache.find(source, ["jdoe"]) == {"jdoe": Found(JANE, cached=True)}
+    for text in ("hunter2", "jdoe", "reader"):
+        assert [key for key in entries(client) if text in key] == []
+
+
+@pytest.mark.parametrize(
+    "entry", ["", "not json", "[]", "{}", '{"slot": 1}', '{"login": "x"}', "null", '"absent"']
+)
+def test_an_entry_that_is_not_an_answer_counts_as_none(
+    cache: Cache, client: "redis.Redis", entry: str
+) -> None:
+    source = Asked()
+    cache.find(source, ["jdoe"])
+    (key,) = entries(client)
+    client.set(key, entry)
+
+    assert cache.find(source, ["jdoe"]) == {"jdoe": Found(JANE)}
+
+
+def test_while_one_asks_the_others_wait_for_its_answer(broker: RedisServer) -> None:
+    source = Asked()
+    asking, answered = threading.Event(), threading.Event()
+    source.before = lambda: (asking.set(), answered.wait(10))
+    results: list[Mapping[str, Answer]] = []
+
+    def find() -> None:
+        with broker.client() as client:
+            results.append(Cache(client).find(source, ["jdoe"]))
+
+    first = threading.Thread(target=find)
+    first.start()
+    assert asking.wait(10)
+    waits = threading.Event()
+    with broker.client() as client:
+        waiting = Cache(client, sleep=lambda seconds: waits.set() or answered.wait(seconds))
+        others = [
+            threading.Thread(target=lambda: results.append(waiting.find(source, ["JDOE"])))
+            for _ in range(3)
+        ]
+        for thread in others:
+            thread.start()
+        assert waits.wait(10)
+        answered.set()
+        for thread in [first, *others]:
+            thread.join(10)
+
+    assert source.asked == [["jdoe"]]
+    assert sorted(repr(result) for result in results) == sorted(
+        [repr({"jdoe": Found(JANE)}), *[repr({"JDOE": Found(JANE, cached=True)})] * 3]
+    )
+
+
+def test_who_waited_for_a_source_that_did_not_answer_asks_itself(broker: RedisServer) -> None:
+    source = Asked()
+    source.answers["jdoe"] = Unavailable("1", "away")
+    inner: list[Mapping[str, Answer]] = []
+    with broker.client() as client:
+        # The answer of the first is on its way when the second comes; then it proves useless.
+        lock = threading.Event()
+
+        def sleep(_: float) -> None:
+            lock.set()
+            first.join(10)
+
+        def meanwhile() -> None:
+            if not asking.is_set():
+                asking.set()
+                lock.wait(10)
+
+        asking = threading.Event()
+        source.before = meanwhile
+        first = threading.Thread(target=lambda: inner.append(Cache(client).find(source, ["jdoe"])))
+        first.start()
+        assert asking.wait(10)
+
+        assert Cache(client, sleep=sleep).find(source, ["jdoe"]) == {
+            "jdoe": Unavailable("1", "away")
+        }
+
+    assert inner == [{"jdoe": Unavailable("1", "away")}]
+    assert source.asked == [["jdoe"], ["jdoe"]]
+
+
+def test_nobody_waits_longer_than_the_sources_timeout(client: "redis.Redis") -> None:
+    source = Asked(timeout=3)
+    Cache(client).find(source, ["jdoe"])
+    (key,) = entries(client)
+    client.delete(key)
+    client.set(f"{key}:lock", "of a worker that was killed")
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    cache = Cache(client, clock=lambda: now, sleep=sleep)
+
+    assert cache.find(source, ["jdoe"]) == {"jdoe": Found(JANE)}
+    assert 3.0 <= now < 3.1
+    assert client.get(f"{key}:lock") == "of a worker that was killed"
+
+
+def test_a_lock_outlives_the_sources_timeout_and_no_longer(
+    cache: Cache, client: "redis.Redis"
+) -> None:
+    source = Asked(timeout=3)
+    left: list[int] = []
+    source.before = lambda: left.extend(
+        client.pttl(key) for key in entries(client) if key.endswith(":lock")
+    )
+
+    cache.find(source, ["jdoe"])
+
+    assert [3000 < milliseconds <= 4000 for milliseconds in left] == [True]
+    assert [key for key in entries(client) if key.endswith(":lock")] == []
+
+
+def test_a_lock_is_given_back_when_the_source_breaks(cache: Cache, client: "redis.Redis") -> None:
+    source = Asked()
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    source.before = fail
+
+    with pytest.raises(ZeroDivisionError):
+        cache.find(source, ["jdoe"])
+
+    assert entries(client) == []
+
+
+def test_a_redis_that_is_away_costs_the_cache_and_nothing_else(broker: RedisServer) -> None:
+    source = Asked()
+    with broker.client() as client:
+        cache = Cache(client)
+        broker.stop()
+        try:
+            for fresh in (False, True):
+                assert cache.find(source, ["jdoe"], fresh=fresh) == {"jdoe": Found(JANE)}
+        finally:
+            broker.start()
+
+        assert cache.find(source, ["jdoe"]) == {"jdoe": Found(JANE)}
+        assert cache.find(source, ["jdoe"]) == {"jdoe": Found(JANE, cached=True)}
+
+
+def test_a_redis_that_goes_while_the_source_answers_costs_no_second_question(
+    broker: RedisServer,
+) -> None:
+    source = Asked()
+    with broker.client() as client:
+        cache = Cache(client)
+        source.before = broker.stop
+        try:
+            assert cache.find(source, ["jdoe"]) == {"jdoe": Found(JANE)}
+        finally:
+            broker.start()
+
+    assert source.asked == [["jdoe"]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ({}, True),
+        ({"cache_ttl": 0}, False),
+        ({"url": None}, False),
+        ({"url": None, "DSN": "DBI:Pg:dbname=x"}, True),
+    ],
+)
+def test_a_source_in_the_ticket_database_or_without_a_ttl_is_not_kept(
+    settings: dict[str, Any], kept: bool
+) -> None:
+    assert keeps(config(**settings)) is kept
+
+
+def test_an_ldap_source_with_a_ttl_is_kept() -> None:
+    settings = {
+        "host": "ldap.example.org",
+        "base_dn": "dc=example",
+        "customer_key": "uid",
+        "customer_id": "mail",
+        "map": {"UserLogin": "uid"},
+        "cache_ttl": 60,
+    }
+
+    assert keeps(LdapSourceConfig.model_validate(settings))
+
+
+def test_the_directory_asks_the_cache_and_tells_what_came_from_it(cache: Cache) -> None:
+    source = Asked()
+    directory = Directory([source], cache=cache)
+
+    def cached(*, fresh: bool = False) -> list[bool]:
+        answers = directory.find(["jdoe", "nobody"], fresh=fresh)
+        return [getattr(answer, "cached", False) for answer in answers.values()]
+
+    assert cached() == [False, False]
+    assert cached() == [True, True]
+    assert cached(fresh=True) == [False, False]
+    assert source.asked == [["jdoe", "nobody"]] * 2
+
+
+def test_the_directory_keeps_nothing_of_a_source_without_a_ttl(
+    cache: Cache, client: "redis.Redis"
+) -> None:
+    directory = Directory([Asked(cache_ttl=0)], cache=cache)
+
+    directory.find(["jdoe"])
+
+    assert entries(client) == []
