@@ -24,7 +24,6 @@ from worker.waiting_room import Ping
 
 QUEUE = "events"
 KEY_PREFIX = "fieldfare:celery:"
-SWEEP = "tickets.sweep"
 
 BELL_EXPIRES = 5
 """Seconds. A worker that was away finds no pile of wake-up calls."""
@@ -40,6 +39,7 @@ def make_app(
     inbox: Callable[[], Inbox],
     handle: Handle,
     ping: Ping,
+    sweep: Callable[[], object],
 ) -> Celery:
     """An application that knows the ticket tasks and nothing else.
 
@@ -48,10 +48,11 @@ def make_app(
         inbox: this process's inbox; called when the first task runs.
         handle: handles a batch of entries.
         ping: asks the source in a slot for something small, or raises ``SourceUnavailable``.
+        sweep: appends events for what the ticket history tells and no event told.
     """
     application = Celery("fieldfare", set_as_current=False)
     application.add_defaults(configuration)
-    tickets.register(application, inbox, handle, ping)
+    tickets.register(application, inbox, handle, ping, sweep)
     return application
 
 
@@ -113,7 +114,7 @@ def configure(redis_url: str, sweep_every: float) -> dict[str, Any]:
             "ring": _every(1.0, tickets.DRAIN, expires=BELL_EXPIRES),
             "release": _every(10.0, tickets.RELEASE),
             "tidy": _every(60.0, tickets.TIDY),
-            "sweep": _every(sweep_every, SWEEP),
+            "sweep": _every(sweep_every, tickets.SWEEP),
         },
     }
 
@@ -157,8 +158,12 @@ def _configuration() -> dict[str, Any]:
     return configure(redis_url(settings.redis), settings.sweep.interval)
 
 
+# The composition root builds its inbox with this module's bell, and producers that only want to
+# send a task need no handlers: so these import what they need when a worker first calls them.
+
+
 def _inbox() -> Inbox:
-    from worker import bootstrap  # noqa: PLC0415 - it builds the inbox with this module's bell
+    from worker import bootstrap  # noqa: PLC0415
 
     return bootstrap.services().inbox
 
@@ -176,4 +181,11 @@ def _ping(slot: str) -> None:
     bootstrap.services().directory.ping(slot)
 
 
-app = make_app(_configuration, _inbox, _handle, _ping)
+def _sweep() -> int:
+    from worker import bootstrap  # noqa: PLC0415
+    from worker.handlers.sweep import sweep  # noqa: PLC0415
+
+    return sweep(bootstrap.services())
+
+
+app = make_app(_configuration, _inbox, _handle, _ping, _sweep)

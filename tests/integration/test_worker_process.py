@@ -218,7 +218,9 @@ def test_a_worker_goes_on_after_flushall(
 def application(url: str) -> tuple[Any, Inbox]:
     """A producer's end of the application."""
     box = Inbox(connect(url), lambda: None)
-    app = make_app(lambda: configure(url, 60), lambda: box, lambda _: [], lambda _: None)
+    app = make_app(
+        lambda: configure(url, 60), lambda: box, lambda _: [], lambda _: None, lambda: None
+    )
     return app, box
 
 

@@ -50,4 +50,8 @@ def ping(slot: str) -> None:
     """Every source answers."""
 
 
-app = make_app(lambda: configure(URL, sweep_every=3600), inbox, handle, ping)
+def sweep() -> None:
+    """There is no history here."""
+
+
+app = make_app(lambda: configure(URL, sweep_every=3600), inbox, handle, ping, sweep)

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from worker.app import caller, configure, make_app, redis_url
 from worker.inbox import Inbox, connect
 from worker.settings import RedisSettings
+from worker.tickets.store import TicketDatabaseUnavailable
 
 NOWHERE = "redis://127.0.0.1:1/0"
 
@@ -18,7 +19,13 @@ NOWHERE = "redis://127.0.0.1:1/0"
 @pytest.fixture
 def app() -> Celery:
     inbox = Inbox(connect(NOWHERE), lambda: None)
-    return make_app(lambda: configure(NOWHERE, 60), lambda: inbox, lambda _: [], lambda _: None)
+
+    def interrupted() -> None:
+        raise TicketDatabaseUnavailable("OperationalError: refused")
+
+    return make_app(
+        lambda: configure(NOWHERE, 60), lambda: inbox, lambda _: [], lambda _: None, interrupted
+    )
 
 
 def test_importing_the_application_reads_no_settings() -> None:
@@ -40,7 +47,30 @@ def test_the_application_knows_ticket_tasks_only(app: Celery) -> None:
         "inbox.drain",
         "inbox.release",
         "inbox.tidy",
+        "tickets.sweep",
     }
+
+
+def test_everything_that_beat_asks_for_is_known(app: Celery) -> None:
+    asked = {line["task"] for line in app.conf.beat_schedule.values()}
+
+    assert asked <= set(app.tasks)
+
+
+def test_two_applications_do_not_share_their_tasks(app: Celery) -> None:
+    other = make_app(dict, lambda: None, lambda _: [], lambda _: None, lambda: None)
+
+    assert app.tasks["inbox.drain"].app is app
+    assert other.tasks["inbox.drain"].app is other
+
+
+def test_a_sweep_without_its_database_is_left_to_the_next_one(app: Celery) -> None:
+    with capture_logs() as logs:
+        app.tasks["tickets.sweep"]()
+
+    assert [(line["event"], line["log_level"]) for line in logs] == [
+        ("sweep.interrupted", "warning")
+    ]
 
 
 def test_messages_are_json_and_acknowledged_late(app: Celery) -> None:

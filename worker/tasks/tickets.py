@@ -14,21 +14,31 @@ from collections.abc import Callable
 from typing import Any
 
 import redis
+import structlog
 from celery import Celery, signals
 from celery.exceptions import Reject
 
-from worker.drain import Consumer, Handle, drain, new_consumer
+from worker.drain import OUTAGES, Consumer, Handle, drain, new_consumer
 from worker.inbox import Inbox
 from worker.waiting_room import Ping, release_answering
 
 DRAIN = "inbox.drain"
 RELEASE = "inbox.release"
 TIDY = "inbox.tidy"
+SWEEP = "tickets.sweep"
 CREATED = "ticket.created"
 CUSTOMER_CHANGED = "ticket.customer_changed"
 
+log = structlog.get_logger("fieldfare")
 
-def register(app: Celery, inbox: Callable[[], Inbox], handle: Handle, ping: Ping) -> None:
+
+def register(
+    app: Celery,
+    inbox: Callable[[], Inbox],
+    handle: Handle,
+    ping: Ping,
+    sweep: Callable[[], object],
+) -> None:
     """Add the ticket tasks to an application.
 
     Args:
@@ -36,6 +46,7 @@ def register(app: Celery, inbox: Callable[[], Inbox], handle: Handle, ping: Ping
         inbox: this process's inbox; first called after the process has forked.
         handle: handles a batch of entries.
         ping: asks the source in a slot for something small, or raises ``SourceUnavailable``.
+        sweep: appends events for what the ticket history tells and no event told.
     """
     stopping = threading.Event()
 
@@ -61,11 +72,19 @@ def register(app: Celery, inbox: Callable[[], Inbox], handle: Handle, ping: Ping
         """Remove consumers that died and hold nothing."""
         inbox().remove_dead_consumers()
 
+    def sweep_history() -> None:
+        """Look through the ticket history for what no event told."""
+        try:
+            sweep()
+        except OUTAGES as error:
+            log.warning("sweep.interrupted", error=type(error).__name__)  # the next one goes on
+
     tasks: dict[str, Callable[..., None]] = {
         **_producers_tasks(inbox),
         DRAIN: drain_inbox,
         RELEASE: release,
         TIDY: tidy,
+        SWEEP: sweep_history,
     }
     for name, run in tasks.items():
         app.task(name=name, shared=False)(run)  # else it is a task of every application
