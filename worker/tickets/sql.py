@@ -23,9 +23,9 @@ from worker.tickets.store import (
     Applied,
     Conflict,
     Loaded,
+    Refused,
     Result,
     TicketDatabaseUnavailable,
-    TicketsRefused,
 )
 from worker.tickets.system import TicketSystem, check_tables, read_system
 from worker.tickets.writing import (
@@ -126,12 +126,9 @@ class SqlTicketStore:
         results: dict[int, Result] = {
             plan.ticket_id: Applied(()) for plan in plans if not plan.changes
         }
-        refused: dict[int, str] = {}
         changing = sorted((plan for plan in plans if plan.changes), key=lambda plan: plan.ticket_id)
         for start in range(0, len(changing), self._batch_size):
-            results |= self._apply(changing[start : start + self._batch_size], refused)
-        if refused:
-            raise TicketsRefused(refused)
+            results |= self._apply(changing[start : start + self._batch_size])
         return results
 
     def labels(self, references: Collection[tuple[str, str]]) -> Labels:
@@ -151,7 +148,7 @@ class SqlTicketStore:
         """Close connections; the next call opens them again."""
         self._engine.dispose()
 
-    def _apply(self, plans: Sequence[Plan], refused: dict[int, str]) -> dict[int, Result]:
+    def _apply(self, plans: Sequence[Plan]) -> dict[int, Result]:
         """One transaction, begun again until it passes or nobody is left in it."""
         results: dict[int, Result] = {}
         open_plans = list(plans)
@@ -171,13 +168,13 @@ class SqlTicketStore:
                 elif fault is not Fault.ROWS:
                     raise TicketDatabaseUnavailable(reason(error)) from error
                 elif len(open_plans) == 1:
-                    refused[open_plans[0].ticket_id] = reason(error)
+                    results[open_plans[0].ticket_id] = Refused(reason(error))
                     break
                 else:
                     # One ticket's values must not hold up the others'.
                     half = len(open_plans) // 2
-                    results |= self._apply(open_plans[:half], refused)
-                    results |= self._apply(open_plans[half:], refused)
+                    results |= self._apply(open_plans[:half])
+                    results |= self._apply(open_plans[half:])
                     break
             else:
                 results |= written.conflicts

@@ -37,22 +37,6 @@ class TicketDatabaseMisfit(TicketStoreError):
         self.problem = problem
 
 
-class TicketsRefused(TicketStoreError):
-    """The database refuses values of some tickets: a NUL byte, letters outside its character set.
-
-    Their transactions were rolled back, all other plans were applied. Planning anew changes
-    nothing.
-
-    Attributes:
-        reasons: error class and code by ticket id, free of values.
-    """
-
-    def __init__(self, reasons: Mapping[int, str]) -> None:
-        told = ", ".join(f"{ticket_id}: {reason}" for ticket_id, reason in reasons.items())
-        super().__init__(f"the ticket database refuses the values of tickets {told}")
-        self.reasons = reasons
-
-
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """Tickets and the definitions of the mapped fields, read together.
@@ -88,11 +72,33 @@ class Conflict:
     reason: str
 
 
-Result: TypeAlias = Applied | Conflict
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The database refuses a value: letters outside its character set, a text it finds too long.
+
+    Nothing of the plan was written, and planning anew changes nothing.
+
+    Attributes:
+        reason: error class and code, free of values.
+    """
+
+    reason: str
+
+
+Result: TypeAlias = Applied | Conflict | Refused
 
 
 class TicketStore(Protocol):
     """The ticket system's database. Connects when first asked; recovers by itself."""
+
+    def worker_user_id(self) -> int:
+        """The id of the agent that the worker writes as.
+
+        Raises:
+            TicketDatabaseMisfit: there is no such agent, or it must not be used.
+            TicketDatabaseUnavailable: the database does not answer.
+        """
+        ...
 
     def load(self, ticket_ids: Sequence[int], field_names: Collection[str]) -> Loaded:
         """Read tickets, their value rows of the named fields, and their history.
@@ -117,7 +123,6 @@ class TicketStore(Protocol):
         Raises:
             TicketDatabaseUnavailable: the database does not answer; what was not committed
                 was rolled back, and applying the same plans again is harmless.
-            TicketsRefused: values of some tickets cannot be stored; the others were applied.
         """
         ...
 
