@@ -12,8 +12,14 @@ from collections.abc import Sequence
 
 from directory.model import AttributeValue
 
-# RFC 4518 and OpenLDAP know Unicode 3.2; letters that came later have no case there.
+# RFC 4518 is about Unicode 3.2; letters that came later have no case there.
 UNICODE = unicodedata.ucd_3_2_0
+
+# Where OpenLDAP, which has the tables of Unicode 3.0, and later ones agree: the scripts with small
+# and capital letters, without the few letters that 3.1 and 3.2 added.
+_FOLDED_BY_ALL = re.compile(
+    "[\0-\u021f\u0221-\u03d7\u03da-\u03f3\u03f5-\u04ff\u0510-\u1aff\u1e00-\u1fff]+"
+)
 
 _UNSAFE = re.compile(rb"[^A-Za-z0-9@._-]")
 _BLANKS = re.compile(" +")
@@ -33,12 +39,11 @@ def escaped(value: bytes) -> str:
 
 
 def login_key(login: str) -> str:
-    """A login as OpenLDAP compares it: case folded letter by letter, blanks squeezed and trimmed.
+    """A login with case folded letter by letter, and blanks squeezed and trimmed.
 
     Texts with equal keys are one person on every server whose key attribute ignores case.
     """
-    lowered = "".join(map(_lowered, UNICODE.normalize("NFKC", login)))
-    return _squeezed(UNICODE.normalize("NFKC", lowered))
+    return _squeezed(_FOLDED_BY_ALL.sub(_folded, login))
 
 
 def prepared(text: str) -> str:
@@ -80,10 +85,15 @@ def matched(
     return {login: index for login, index in first.items() if login not in shared}, shared
 
 
+def _folded(run: re.Match[str]) -> str:
+    return UNICODE.normalize("NFC", "".join(map(_lowered, run[0])))
+
+
 def _lowered(character: str) -> str:
+    """The small letter, if there is one, and only one, that Unicode 3.2 knows."""
     lower = character.lower()
-    # The Turkish dotted capital has no small letter that all servers agree on.
-    return lower if len(lower) == 1 and UNICODE.category(character) != "Cn" else character
+    known = "Cn" not in (UNICODE.category(character), UNICODE.category(lower[0]))
+    return lower if known and len(lower) == 1 else character
 
 
 def _squeezed(text: str) -> str:

@@ -146,7 +146,7 @@ def test_a_flood_of_entries_is_left_at_the_deadline(
 def test_a_frozen_slapd_is_left_at_the_deadline_and_answers_again_afterwards(
     people: LdapDirectory, requests_before: int
 ) -> None:
-    with source(people.server.uri) as asked:
+    with source(people.server.uri, timeout=1.5) as asked:
         for _ in range(requests_before):
             assert found(dict(asked.find(["jdoe"]))) == {"jdoe"}
         people.server.freeze()
@@ -155,8 +155,8 @@ def test_a_frozen_slapd_is_left_at_the_deadline_and_answers_again_afterwards(
         took = time.monotonic() - began
         people.server.thaw()
 
-        assert "no answer within 0.6 s" in reason(answers)
-        assert took < TIMEOUT + GRACE
+        assert "no answer within 1.5 s" in reason(answers)
+        assert took < 1.5 + GRACE
         assert found(dict(asked.find(["jdoe"]))) == {"jdoe"}
 
 

@@ -47,10 +47,8 @@ def _hex(text: str) -> list[str]:
         ("JDOE", "jdoe"),
         ("ÜBER", "über"),
         ("  a   b ", "A B"),
-        ("a\u00a0b", "a b"),
         ("\u0391\u03a3", "\u03b1\u03c3"),
         ("u\u0308ber", "über"),
-        ("ﬁx", "FIX"),
     ],
 )
 def test_logins_that_openldap_compares_as_equal_have_one_key(one: str, other: str) -> None:
@@ -60,7 +58,14 @@ def test_logins_that_openldap_compares_as_equal_have_one_key(one: str, other: st
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("straße", "strasse"), ("anna", "an\u00adna"), ("tab x", "tab\tx"), ("zw", "\u200bzw")],
+    [
+        ("a\u00a0b", "a b"),
+        ("ﬁx", "FIX"),
+        ("straße", "strasse"),
+        ("anna", "an\u00adna"),
+        ("tab x", "tab\tx"),
+        ("zw", "\u200bzw"),
+    ],
 )
 def test_logins_that_only_some_servers_compare_as_equal_have_keys_of_their_own(
     one: str, other: str
@@ -80,11 +85,6 @@ def test_a_prepared_text_keeps_no_blank_at_its_ends_and_no_two_in_a_row(text: st
     assert prepared(text) == prepared(text).strip(" ")
     assert "  " not in prepared(text)
     assert "  " not in login_key(text)
-
-
-@given(TEXTS)
-def test_a_login_key_is_its_own_key(text: str) -> None:
-    assert login_key(login_key(text)) == login_key(text)
 
 
 @given(TEXTS, TEXTS)
