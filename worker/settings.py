@@ -21,7 +21,10 @@ from pydantic_settings import (
 )
 
 from directory.config import AnySourceConfig, CompanyConfig, PreferencesConfig
-from directory.model import SLOTS
+from directory.model import SLOTS, source_name
+from mapping import rules
+from mapping.precedence import Precedence
+from mapping.rules import Ruleset
 from worker.otobo_names import accept_otobo_names
 from worker.settings_errors import (
     CONFIG_VARIABLE,
@@ -176,6 +179,23 @@ class MappingSettings(BaseModel):
         "cut", description="A text over 3800 characters is cut, or the field kept (D15)."
     )
 
+    def ruleset(self) -> Ruleset:
+        """The rules.
+
+        Raises:
+            MappingError: a rule is wrong, or two rules fill one field.
+        """
+        long = [
+            rule.model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
+            for rule in self.rules
+        ]
+        return rules.build(self.variables, long, overlong=self.overlong)
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> "MappingSettings":
+        self.ruleset()
+        return self
+
 
 class PrecedenceSettings(BaseModel):
     """When the frontend's value wins over the directory's."""
@@ -203,6 +223,16 @@ class PrecedenceSettings(BaseModel):
         "are known.",
         examples=[{"PhoneCallCustomer": "AgentTicketPhone"}],
     )
+
+    def of(self, worker_user_id: int) -> Precedence:
+        """The same for planning, with the id of the worker's user."""
+        return Precedence(
+            worker_user_id=worker_user_id,
+            enabled=self.enabled,
+            unknown_frontend=self.unknown_frontend,
+            screens=self.screens,
+            screen_by_history_type=self.screen_by_history_type,
+        )
 
 
 class InboxSettings(BaseModel):
@@ -307,6 +337,10 @@ class Settings(BaseSettings):
     @classmethod
     def _accept_otobo_names(cls, data: Any) -> Any:
         return accept_otobo_names(data) if isinstance(data, Mapping) else data
+
+    def source(self, slot: str) -> AnySourceConfig:
+        """The source in a slot."""
+        return self.sources[source_name(slot)]
 
     def source_configs(self) -> tuple[AnySourceConfig, ...]:
         """The sources in the order in which they are asked."""

@@ -1,0 +1,131 @@
+"""The composition root: settings in, connected services out. Nothing else builds things."""
+
+import functools
+import os
+from zoneinfo import ZoneInfo
+
+import redis
+from sqlalchemy import make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError
+
+from directory.cache import Cache
+from directory.companions import companions
+from directory.config import AnySourceConfig, LdapSourceConfig
+from directory.database import TicketEngine
+from directory.directory import Directory
+from directory.ldap import LdapSource
+from directory.source import CustomerUserSource
+from directory.sql import SqlSource
+from worker.app import app, caller, redis_url
+from worker.inbox import Inbox, connect
+from worker.services import Services
+from worker.settings import OtoboCacheSettings, Settings, TicketSettings, load
+from worker.tickets.engine import ticket_engine
+from worker.tickets.history import HistoryLog
+from worker.tickets.otobo_cache import FileCache, NoCache, OtoboCache, RedisCache
+from worker.tickets.sql import SqlTicketStore
+from worker.tickets.store import TicketDatabaseMisfit
+
+
+def services() -> Services:
+    """This process's services. Connections open when they are first used, after any fork.
+
+    Raises:
+        SettingsError: the settings cannot be used.
+    """
+    return _services_of(os.getpid())
+
+
+@functools.lru_cache(maxsize=1)
+def _services_of(pid: int) -> Services:  # noqa: ARG001 - a child does not use what it inherited
+    return build(load())
+
+
+def build(settings: Settings) -> Services:
+    """Connect the parts; nothing is asked yet.
+
+    Raises:
+        SourceMisconfigured: a source can never work as it is configured.
+        TicketDatabaseMisfit: the ticket database's URL cannot be used.
+    """
+    zone = ZoneInfo(settings.tickets.time_zone)
+    tickets = settings.tickets
+    engine = ticket_engine(
+        ticket_url(tickets),
+        statement_timeout=tickets.statement_timeout,
+        lock_timeout=tickets.lock_timeout,
+    )
+    inbox_ = inbox(settings)
+    return Services(
+        settings=settings,
+        zone=zone,
+        directory=directory(settings, lambda: engine, inbox_.client, zone),
+        ruleset=settings.mapping.ruleset(),
+        tickets=SqlTicketStore(
+            engine, worker_user=tickets.worker_user, batch_size=tickets.batch_size, zone=zone
+        ),
+        history=HistoryLog(engine, worker_user=tickets.worker_user, zone=zone),
+        otobo_cache=otobo_cache(tickets.otobo_cache),
+        inbox=inbox_,
+    )
+
+
+def inbox(settings: Settings) -> Inbox:
+    """The inbox, and the bell that wakes a worker up; needs no ticket database."""
+    return Inbox(connect(redis_url(settings.redis)), caller(app), settings.inbox)
+
+
+def directory(
+    settings: Settings, engine: TicketEngine, client: redis.Redis, zone: ZoneInfo
+) -> Directory:
+    """The customer user directory over all configured sources.
+
+    Raises:
+        SourceMisconfigured: a source can never work as it is configured.
+    """
+    return Directory(
+        [source(config, engine) for config in settings.source_configs()],
+        companions(engine, settings.preferences, settings.company_configs(), zone),
+        Cache(client, ttl_max=settings.cache.ttl_max, negative_ttl=settings.cache.negative_ttl),
+    )
+
+
+def source(config: AnySourceConfig, engine: TicketEngine) -> CustomerUserSource:
+    """One customer user source.
+
+    Raises:
+        SourceMisconfigured: it can never work as it is configured.
+    """
+    if isinstance(config, LdapSourceConfig):
+        return LdapSource(config)
+    return SqlSource(config, engine)
+
+
+def otobo_cache(settings: OtoboCacheSettings) -> OtoboCache:
+    """OTOBO's cache as it is set up there."""
+    if settings.kind == "redis" and settings.url is not None:
+        return RedisCache(settings.url.get_secret_value())
+    if settings.kind == "file" and settings.directory is not None:
+        return FileCache(settings.directory, subdirectory_levels=settings.subdirectory_levels)
+    return NoCache()
+
+
+def ticket_url(settings: TicketSettings) -> URL:
+    """The ticket database's URL with user and password in it; it is a secret then.
+
+    Raises:
+        TicketDatabaseMisfit: the URL cannot be read.
+    """
+    try:
+        url = make_url(settings.url.get_secret_value())
+    except ArgumentError:
+        # The original message repeats the URL, and with it the password.
+        raise TicketDatabaseMisfit(
+            "tickets.url cannot be read; right: postgresql+psycopg://user@host/otobo"
+        ) from None
+    if settings.user is not None:
+        url = url.set(username=settings.user)
+    if settings.password is not None:
+        url = url.set(password=settings.password.get_secret_value())
+    return url

@@ -1,0 +1,300 @@
+"""From ticket events to written fields: load, look up, plan, apply. One event or five hundred.
+
+This is the only path there is. ``explain`` and a dry run are the same pass without the last
+step; a resync is the same pass over many tickets.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import structlog
+
+from directory.model import Absent, Answer, Found, Unavailable, source_name
+from mapping.model import Attributes, Decision, EventHint, Labels, Plan, TicketState
+from mapping.plan import plan
+from mapping.values import Several
+from worker.events import MalformedEventError, TicketCreated, TicketEvent, parse
+from worker.inbox import Entry
+from worker.labels import labels_for
+from worker.outcomes import Kind, Outcome
+from worker.services import Services
+from worker.tickets.history import stamp
+from worker.tickets.otobo_cache import OtoboCacheError
+from worker.tickets.store import Applied, Conflict, Loaded, Refused, Result
+
+log = structlog.get_logger("fieldfare")
+
+Hints = Mapping[int, Sequence[EventHint]]
+"""What the events of each ticket told, by ticket id."""
+
+NO_CUSTOMER_USER = Absent("the ticket has no customer user")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one pass found out about a ticket, before anything is written.
+
+    Attributes:
+        answer: what the directory says of the ticket's customer user.
+        plan: what is to be written; None while the directory is unavailable.
+    """
+
+    ticket: TicketState
+    answer: Answer
+    plan: Plan | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How it ended for one ticket.
+
+    Attributes:
+        seen: the last look at it; None if there is no such ticket.
+        reason: why, free of secrets and attribute values.
+    """
+
+    kind: Kind
+    seen: Look | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """The events of one ticket that came in one batch; they are handled as one (D5)."""
+
+    entries: list[Entry] = field(default_factory=list)
+    events: list[TicketEvent] = field(default_factory=list)
+
+
+def enrich(entries: Sequence[Entry], services: Services) -> list[Outcome]:
+    """Handle a batch of inbox entries.
+
+    Returns:
+        An outcome for each entry.
+
+    Raises:
+        TicketDatabaseUnavailable: nothing is known of the outcomes; the entries stay pending,
+            and handling them again is harmless.
+    """
+    started = time.monotonic()
+    outcomes: list[Outcome] = []
+    requests: dict[int, _Request] = defaultdict(_Request)
+    for entry in entries:
+        try:
+            event = parse(entry.fields)
+        except MalformedEventError as error:
+            outcomes.append(Outcome(entry.id, None, Kind.MALFORMED, reason=error.problem))
+            log.warning("event.malformed", entry=entry.id, problem=error.problem)
+            continue
+        requests[event.ticket_id].entries.append(entry)
+        requests[event.ticket_id].events.append(event)
+    hints = {ticket_id: _hints(request, services) for ticket_id, request in requests.items()}
+    verdicts = converge(hints, services)
+    seconds = time.monotonic() - started
+    for ticket_id, request in requests.items():
+        for entry, event in zip(request.entries, request.events, strict=True):
+            outcomes.append(_outcome(entry, ticket_id, verdicts[ticket_id]))
+            _log(entry, event, verdicts[ticket_id], seconds)
+    return outcomes
+
+
+def converge(hints: Hints, services: Services) -> Mapping[int, Verdict]:
+    """Write what is to be written, planning anew where somebody changed a ticket in between.
+
+    Returns:
+        A verdict for each ticket id in ``hints``. A ticket that kept changing ends as a conflict.
+
+    Raises:
+        TicketDatabaseUnavailable: the ticket database does not answer.
+    """
+    verdicts: dict[int, Verdict] = {}
+    still_open = sorted(hints)
+    for _ in range(services.settings.inbox.max_conflicts):
+        seen = look(still_open, services, hints)
+        plans = [one.plan for one in seen.values() if one.plan is not None]
+        results = services.tickets.apply(plans)
+        _drop_otobo_cache([made for made in plans if _stands(results[made.ticket_id])], services)
+        verdicts |= {
+            ticket_id: _verdict(seen.get(ticket_id), results.get(ticket_id))
+            for ticket_id in still_open
+        }
+        still_open = [i for i in still_open if verdicts[i].kind is Kind.CONFLICT]
+        if not still_open:
+            break
+    return verdicts
+
+
+def look(ticket_ids: Sequence[int], services: Services, hints: Hints) -> dict[int, Look]:
+    """Load tickets, ask the directory, plan; write nothing.
+
+    The directory is asked with no transaction open, so no lock is ever held over it.
+
+    Returns:
+        A look at each ticket; one that does not exist is missing.
+
+    Raises:
+        TicketDatabaseUnavailable: the ticket database does not answer.
+    """
+    loaded = services.tickets.load(ticket_ids, services.ruleset.rules)
+    tickets = loaded.tickets.values()
+    seen = _plan_all(_ask(tickets, services), loaded, services, hints)
+    # An absent that came from the cache is asked anew before it empties a field (D26).
+    doubtful = [
+        one.ticket
+        for one in seen.values()
+        if isinstance(one.answer, Absent) and one.answer.cached and one.plan and one.plan.changes
+    ]
+    if doubtful:
+        seen |= _plan_all(_ask(doubtful, services, fresh=True), loaded, services, hints)
+    nameless = {i: one for i, one in seen.items() if one.plan and one.plan.references}
+    if nameless:
+        wanted = {key for one in nameless.values() if one.plan for key in one.plan.references}
+        labels = labels_for(wanted, services)
+        answers = {i: one.answer for i, one in nameless.items()}
+        seen |= _plan_all(answers, loaded, services, hints, labels)
+    return seen
+
+
+def _ask(
+    tickets: Iterable[TicketState], services: Services, *, fresh: bool = False
+) -> dict[int, Answer]:
+    """The directory's answer for each ticket's customer user; each login is asked for once."""
+    logins = {ticket.id: ticket.customer_user for ticket in tickets}
+    wanted = sorted({login for login in logins.values() if login})
+    said: Mapping[str, Answer] = {}
+    if wanted:
+        said = services.directory.find(wanted, services.ruleset.variables, fresh=fresh)
+    return {
+        ticket_id: said[login] if login else NO_CUSTOMER_USER for ticket_id, login in logins.items()
+    }
+
+
+def _plan_all(
+    answers: Mapping[int, Answer],
+    loaded: Loaded,
+    services: Services,
+    hints: Hints,
+    labels: Labels | None = None,
+) -> dict[int, Look]:
+    precedence = services.precedence()
+    seen = {}
+    for ticket_id, answer in answers.items():
+        ticket = loaded.tickets[ticket_id]
+        made: Plan | None = None
+        if not isinstance(answer, Unavailable):
+            attributes, several = _attributes(answer, services)
+            made = plan(
+                ticket,
+                attributes,
+                services.ruleset,
+                loaded.fields,
+                precedence,
+                hints.get(ticket_id, ()),
+                labels or {},
+                several=several,
+            )
+        seen[ticket_id] = Look(ticket, answer, made)
+    return seen
+
+
+def _attributes(answer: Found | Absent, services: Services) -> tuple[Attributes | None, Several]:
+    """What planning needs of an answer. An LDAP attribute gives its first value (D7)."""
+    if isinstance(answer, Absent):
+        return None, "first"
+    source = services.settings.source(answer.customer_user.slot)
+    return answer.customer_user.attributes, "first" if source.kind == "ldap" else "join"
+
+
+def _stands(result: Result) -> bool:
+    return isinstance(result, Applied) and bool(result.fields)
+
+
+def _verdict(seen: Look | None, result: Result | None) -> Verdict:
+    if seen is None:
+        return Verdict(Kind.NO_SUCH_TICKET, reason="there is no ticket with this id")
+    if isinstance(seen.answer, Unavailable):
+        return Verdict(Kind.WAITING, seen, seen.answer.reason)
+    if isinstance(result, Conflict):
+        return Verdict(Kind.CONFLICT, seen, result.reason)
+    if isinstance(result, Refused):
+        return Verdict(Kind.FAILED, seen, result.reason)
+    if isinstance(result, Applied) and result.fields:
+        return Verdict(Kind.WRITTEN, seen)
+    decisions = seen.plan.decisions if seen.plan else ()
+    kept = any(decision.decision is Decision.KEEP for decision in decisions)
+    return Verdict(Kind.KEPT if kept else Kind.UNCHANGED, seen)
+
+
+def _outcome(entry: Entry, ticket_id: int, verdict: Verdict) -> Outcome:
+    outcome = Outcome(entry.id, ticket_id, verdict.kind, reason=verdict.reason)
+    if verdict.seen is None:
+        return outcome
+    if isinstance(verdict.seen.answer, Unavailable):
+        return replace(outcome, slot=verdict.seen.answer.slot)
+    if verdict.kind is Kind.FAILED:
+        return replace(outcome, error=Refused.__name__)
+    made = verdict.seen.plan
+    return replace(outcome, history_id=made.history_id if made else None)
+
+
+def _hints(request: _Request, services: Services) -> tuple[EventHint, ...]:
+    return tuple(
+        EventHint(
+            created=isinstance(event, TicketCreated),
+            changed=not isinstance(event, TicketCreated),
+            screen=event.screen,
+            fields=frozenset(event.fields),
+            time=_local(event.time or entry.time, services),
+        )
+        for entry, event in zip(request.entries, request.events, strict=True)
+    )
+
+
+def _local(moment: datetime, services: Services) -> str:
+    """A moment as the ticket history writes times, to be compared with them."""
+    return stamp(moment, services.zone)
+
+
+def _drop_otobo_cache(written: Sequence[Plan], services: Services) -> None:
+    """OTOBO must see what was written; its cache failing must not undo it (design 1.8)."""
+    if not written:
+        return
+    try:
+        services.otobo_cache.drop(
+            {made.ticket_id: [change.field_id for change in made.changes] for made in written}
+        )
+    except OtoboCacheError as error:
+        tickets = [made.ticket_id for made in written]
+        log.warning("otobo_cache.not_dropped", tickets=tickets, reason=error.reason)
+
+
+def _log(entry: Entry, event: TicketEvent, verdict: Verdict, seconds: float) -> None:
+    """The canonical line of an event: names of fields, never their values."""
+    fields: dict[str, list[str]] = defaultdict(list)
+    source = ""
+    if verdict.seen is not None:
+        for decision in verdict.seen.plan.decisions if verdict.seen.plan else ():
+            fields[decision.decision].append(decision.field)
+        answer = verdict.seen.answer
+        if isinstance(answer, Found):
+            source = source_name(answer.customer_user.slot)
+        elif isinstance(answer, Unavailable):
+            source = source_name(answer.slot)
+    log.info(
+        "ticket.enriched",
+        ticket_id=event.ticket_id,
+        outcome=verdict.kind.value,
+        type=event.type,
+        entry=entry.id,
+        event_id=event.event_id,
+        written=fields[Decision.WRITE] + fields[Decision.CLEAR],
+        kept=fields[Decision.KEEP],
+        refused=fields[Decision.REFUSE],
+        unchanged=len(fields[Decision.UNCHANGED]),
+        source=source,
+        reason=verdict.reason,
+        duration_ms=round(seconds * 1000, 1),
+    )

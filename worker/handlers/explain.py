@@ -1,0 +1,127 @@
+"""Why does a field hold what it holds? The same pass as ``enrich``, without writing.
+
+For each mapped field: what stands there, what would stand there, and which source, variable,
+transforms and rule decide.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from directory.model import Absent, Answer, Found, Unavailable, source_name
+from mapping.model import Decision, EventHint, Reason
+from worker.handlers.enrich import look
+from worker.services import Services
+
+REASONS: Mapping[Reason, str] = {
+    Reason.FOUND: "the customer user's value",
+    Reason.EMPTY: "the customer user has no value for it",
+    Reason.DEFAULT: "the customer user has no value for it; the rule's default stands in",
+    Reason.UNKNOWN_CUSTOMER_USER: "no source knows the customer user",
+    Reason.NO_CUSTOMER_USER: "the ticket has no customer user",
+    Reason.WRITTEN_LATER: "somebody wrote the field after the customer user was set",
+    Reason.OWNED_BY_SCREEN: "the field is enabled on the screen that raised the event",
+    Reason.SUBMITTED: "the request submitted the field",
+    Reason.MANUAL_EDIT: 'somebody typed a value, and the rule says on_manual_edit = "keep"',
+    Reason.NO_SUCH_FIELD: "the ticket system has no dynamic field of this name",
+    Reason.INVALID_FIELD: "the dynamic field is not valid",
+    Reason.WRONG_OBJECT_TYPE: "the dynamic field does not belong to tickets",
+    Reason.UNSUPPORTED_TYPE: "fields of this type cannot be filled from a directory",
+    Reason.SECRET: "passwords are never written into a ticket",
+    Reason.NOT_TEXT: "the directory's value is not text",
+    Reason.INVALID_VALUE: "the field type refuses the directory's value",
+    Reason.TRANSFORM_FAILED: "a transform cannot work on the directory's value",
+    Reason.OVERLONG: 'the value is longer than 3800 characters, and overlong = "keep"',
+}
+"""What each reason means, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldExplanation:
+    """One mapped field of one ticket.
+
+    Attributes:
+        current: the readable text of what stands in the field.
+        proposed: the readable text of what would be written; equal to ``current`` where nothing
+            would be.
+        source: the name of the source that supplies the customer user, empty if none does.
+    """
+
+    field: str
+    decision: Decision
+    reason: Reason
+    current: str = dataclasses.field(repr=False)
+    proposed: str = dataclasses.field(repr=False)
+    source: str
+    variables: tuple[str, ...]
+    transforms: tuple[str, ...]
+    warning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A ticket and all its mapped fields.
+
+    Attributes:
+        answer: what the directory says: ``found``, ``absent`` or ``unavailable``.
+        detail: the reason of an answer that is not ``found``.
+    """
+
+    ticket_id: int
+    number: str
+    customer_user: str
+    answer: str
+    source: str
+    detail: str
+    fields: tuple[FieldExplanation, ...]
+
+
+def explain(
+    ticket_id: int, services: Services, hints: Sequence[EventHint] = ()
+) -> Explanation | None:
+    """Explain a ticket's mapped fields as they would be handled now; None if there is no ticket.
+
+    Raises:
+        TicketDatabaseUnavailable: the ticket database does not answer.
+    """
+    seen = look([ticket_id], services, {ticket_id: hints}).get(ticket_id)
+    if seen is None:
+        return None
+    answer, source, detail = _said(seen.answer)
+    decisions = seen.plan.decisions if seen.plan else ()
+    return Explanation(
+        ticket_id=seen.ticket.id,
+        number=seen.ticket.number,
+        customer_user=seen.ticket.customer_user or "",
+        answer=answer,
+        source=source,
+        detail=detail,
+        fields=tuple(
+            FieldExplanation(
+                field=decision.field,
+                decision=decision.decision,
+                reason=decision.reason,
+                current=decision.old_text,
+                proposed=(
+                    decision.new_text
+                    if decision.decision in {Decision.WRITE, Decision.CLEAR}
+                    else decision.old_text
+                ),
+                source=source,
+                variables=decision.variables,
+                transforms=decision.transforms,
+                warning=decision.warning,
+            )
+            for decision in decisions
+        ),
+    )
+
+
+def _said(answer: Answer) -> tuple[str, str, str]:
+    match answer:
+        case Found(customer_user=customer_user):
+            return "found", source_name(customer_user.slot), ""
+        case Absent(reason=reason):
+            return "absent", "", reason
+        case Unavailable(slot=slot, reason=reason):
+            return "unavailable", source_name(slot), reason

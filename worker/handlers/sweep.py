@@ -1,0 +1,168 @@
+"""What happened that no event told us of? The ticket history knows; a sweep asks it.
+
+The history is an append-only log. A sweep reads the window behind its cursor again, by time and
+by ids, because ids can become visible late and leave gaps, and appends what nobody has looked at
+yet. That makes the loss of Redis, of an event or of a producer harmless, and with
+``source = "history"`` it is the only source of events (design section 2).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from secrets import token_hex
+from typing import Any
+
+import redis
+import structlog
+
+from mapping.model import HistoryType
+from worker import handled
+from worker.events import CustomerChanged, TicketCreated, TicketEvent
+from worker.services import Services
+from worker.tickets.history import Happening
+
+CURSOR = "fieldfare:sweep"
+LOCK = "fieldfare:sweep:lock"
+ANNOUNCED = "fieldfare:announced"
+
+LOCK_SECONDS = 60
+"""A sweep that dies holds the lock for so long; a living one renews it with each page."""
+
+OVERLAP = 60
+"""Seconds behind the cursor that are read again: how late a line may become visible."""
+
+TRIM_SECONDS = 3600
+"""How often marks that the look-back no longer reaches are forgotten."""
+
+_NEVER = 2**63 - 1  # no line has an id behind this one
+
+log = structlog.get_logger("fieldfare")
+
+# Only the holder may renew or open the lock, and only from where it read may it move the cursor.
+_RENEW = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+_RELEASE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
+"""
+_MOVE = """
+local at = redis.call('HMGET', KEYS[1], 'time', 'id')
+if (at[1] or '') ~= ARGV[1] or (at[2] or '0') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], 'time', ARGV[3], 'id', ARGV[4])
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far the history has been swept.
+
+    Attributes:
+        time: the database's time up to which every line was looked at; empty before the first.
+        id: the highest id that was looked at by then.
+    """
+
+    time: str = ""
+    id: int = 0
+
+
+def sweep(services: Services) -> int:
+    """Append events for what is in the history and was not looked at; returns how many.
+
+    Only one sweep runs at a time; a second one returns at once.
+
+    Raises:
+        TicketDatabaseUnavailable: the ticket database does not answer; the cursor stays.
+    """
+    client = services.inbox.client
+    token = token_hex(8)
+    if not client.set(LOCK, token, nx=True, ex=LOCK_SECONDS):
+        return 0
+    try:
+        found = _sweep(services, token)
+    finally:
+        client.eval(_RELEASE, 1, LOCK, token)
+    if found:
+        log.info("history.swept", events=found)
+    return found
+
+
+def read_cursor(client: redis.Redis) -> Cursor:
+    """How far the history has been swept."""
+    answer: Any = client.hmget(CURSOR, ["time", "id"])
+    time, id_ = answer
+    return Cursor(time.decode() if time else "", int(id_ or 0))
+
+
+def _sweep(services: Services, token: str) -> int:
+    settings = services.settings.sweep
+    client = services.inbox.client
+    before = read_cursor(client)
+    now = services.history.database_now()
+    oldest = _earlier(now, settings.look_back)
+    since = max(oldest, _earlier(before.time, OVERLAP)) if before.time else oldest
+    settled = _earlier(now, settings.settle)
+    reached, newest, found, page_after = settled, before.id, 0, 0
+    while True:
+        lines = services.history.read_window(
+            since, before.id or _NEVER, settings.limit, page_after=page_after
+        )
+        # A ticket that was touched just now may be in the middle of a request: the next sweep.
+        ripe = [line for line in lines if line.newest_time <= settled]
+        reached = min(
+            [reached, *(line.create_time for line in lines if line.newest_time > settled)]
+        )
+        newest = max([newest, *(line.id for line in ripe)])
+        found += _announce(services, ripe)
+        if len(lines) < settings.limit:
+            break
+        page_after = lines[-1].id
+        if not client.eval(_RENEW, 1, LOCK, token, LOCK_SECONDS):
+            return found  # somebody took over; the cursor is theirs to move
+    client.eval(_MOVE, 1, CURSOR, before.time, before.id, reached, newest)
+    _trim(services, oldest)
+    return found
+
+
+def _announce(services: Services, lines: Iterable[Happening]) -> int:
+    """Append an event for each ticket whose newest line nobody has looked at."""
+    client = services.inbox.client
+    newest = {line.ticket_id: line for line in sorted(lines, key=lambda line: line.id)}
+    looked_at = handled.read(client, list(newest))
+    announced = handled.read(client, list(newest), key=ANNOUNCED)
+    unseen = {
+        ticket_id: line
+        for ticket_id, line in newest.items()
+        if line.id > max(looked_at.get(ticket_id, 0), announced.get(ticket_id, 0), line.answered_id)
+    }
+    services.inbox.publish_many([_event(line) for line in unseen.values()])
+    # An event that waits for its source stays in Redis; it need not be announced again.
+    marks = {ticket_id: line.id for ticket_id, line in unseen.items()}
+    handled.write(client, marks, key=ANNOUNCED)
+    return len(unseen)
+
+
+def _event(line: Happening) -> TicketEvent:
+    if line.type is HistoryType.NEW_TICKET:
+        return TicketCreated(ticket_id=line.ticket_id)
+    return CustomerChanged(ticket_id=line.ticket_id)
+
+
+def _trim(services: Services, oldest: str) -> None:
+    """Forget, now and then, marks of tickets that no window reaches any more."""
+    client = services.inbox.client
+    if not client.set(f"{CURSOR}:trimmed", 1, nx=True, ex=TRIM_SECONDS):
+        return
+    first = services.history.first_id_since(oldest)
+    for key in (handled.KEY, ANNOUNCED):
+        handled.trim(client, first, key=key)
+
+
+def _earlier(time: str, seconds: float) -> str:
+    """A time of the database, some seconds earlier; such times sort as text."""
+    return (datetime.fromisoformat(time) - timedelta(seconds=seconds)).isoformat(
+        sep=" ", timespec="seconds"
+    )

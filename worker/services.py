@@ -1,0 +1,40 @@
+"""Everything a handler works with, built once for each process by ``worker.bootstrap``."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from directory.directory import Directory
+from mapping.precedence import Precedence
+from mapping.rules import Ruleset
+from worker.inbox import Inbox
+from worker.settings import Settings
+from worker.tickets.history import HistoryLog
+from worker.tickets.otobo_cache import OtoboCache
+from worker.tickets.store import TicketStore
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts, connected; a test builds the same over its own servers.
+
+    Attributes:
+        zone: the time zone of the times in the ticket database.
+    """
+
+    settings: Settings
+    zone: ZoneInfo
+    directory: Directory
+    ruleset: Ruleset
+    tickets: TicketStore
+    history: HistoryLog
+    otobo_cache: OtoboCache
+    inbox: Inbox
+
+    def precedence(self) -> Precedence:
+        """The precedence settings, with the id of the worker's user.
+
+        Raises:
+            TicketDatabaseMisfit: there is no such agent, or it must not be used.
+            TicketDatabaseUnavailable: the ticket database does not answer.
+        """
+        return self.settings.precedence.of(self.tickets.worker_user_id())
