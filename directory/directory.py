@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from directory.attributes import Person, complete
 from directory.cache import Cache, keeps
 from directory.companions import Companions
+from directory.database import DatabaseFault
 from directory.errors import SourceMisconfigured
 from directory.model import SLOTS, Absent, Answer, CustomerUser, Found, Unavailable
 from directory.source import CustomerUserSource
+
+COMPANY_NAME = "CustomerCompanyName"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,22 @@ class Directory:
             )
             for number, (source, answer) in enumerate(said)
         )
+
+    def company_names(self, customer_ids: Iterable[str]) -> Mapping[str, str]:
+        """CustomerCompanyName by customer id, for people to read.
+
+        Returns:
+            Unknown customers are missing, and so are all while their database does not answer.
+        """
+        reader = self._companions.companies
+        if reader is None:
+            return {}
+        try:
+            found = reader.read(customer_ids)
+        except DatabaseFault:
+            return {}
+        names = {key: company.get(COMPANY_NAME) for key, company in found.items()}
+        return {key: name for key, name in names.items() if isinstance(name, str)}
 
     def ping(self, slot: str) -> None:
         """Ask the source of a slot for something small; a slot without source always answers.

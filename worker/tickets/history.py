@@ -164,6 +164,23 @@ class HistoryLog:
             if row.ticket_id in newest  # else the ticket was deleted between the statements
         )
 
+    def first_id_since(self, time: str) -> int:
+        """The lowest id of a line written since a time; 0 when there is none.
+
+        Args:
+            time: ``YYYY-MM-DD HH:MM:SS`` in the zone of the database; inclusive.
+
+        Raises:
+            TicketDatabaseUnavailable: the database does not answer.
+        """
+        line = schema.ticket_history.c
+        statement = select(func.min(line.id)).where(line.create_time >= time)
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(statement).scalar_one() or 0
+        except SQLAlchemyError as error:
+            raise unavailable(error) from error
+
     def database_now(self) -> str:
         """The database's own clock, as the ticket system would write it now.
 

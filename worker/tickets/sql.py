@@ -18,6 +18,7 @@ from mapping.model import DynamicField, Labels, Plan, TicketState
 from worker.tickets.agents import agent_labels
 from worker.tickets.engine import WRITING, Fault, kind_of, reason, unavailable
 from worker.tickets.history import stamp
+from worker.tickets.interference import find_conflicts, take_back
 from worker.tickets.reading import Definitions, read_tickets
 from worker.tickets.store import (
     Applied,
@@ -28,14 +29,7 @@ from worker.tickets.store import (
     TicketDatabaseUnavailable,
 )
 from worker.tickets.system import TicketSystem, check_tables, read_system
-from worker.tickets.writing import (
-    Overtaken,
-    Written,
-    delete_values,
-    find_conflicts,
-    take_back,
-    write,
-)
+from worker.tickets.writing import Overtaken, Written, delete_values, write
 
 LOAD_SIZE = 500
 """Tickets for one pair of statements: databases limit the number of bound values."""

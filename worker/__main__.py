@@ -1,0 +1,5 @@
+"""``python -m worker`` is ``fieldfare``."""
+
+from worker.cli import main
+
+main()

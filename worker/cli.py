@@ -1,0 +1,235 @@
+"""The operator's commands.
+
+Exit codes: 0 done; 1 the answer is no (unknown login, no such ticket); 2 wrong usage or
+settings; 3 something did not answer (a source, the ticket database, Redis); 130 interrupted.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import redis
+import typer
+from rich.console import Console
+
+from directory.errors import DirectoryError
+from directory.model import Found, Unavailable
+from worker import logs, render
+from worker.embed import DemoError, EmbeddedServerError
+from worker.settings import Settings, load
+from worker.settings_errors import CONFIG_VARIABLE, SettingsError
+from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
+
+app = typer.Typer(
+    name="fieldfare",
+    help="Fills the dynamic fields of tickets from the customer user directory.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # tracebacks with local variables would show customer data
+    rich_markup_mode=None,
+    epilog=(
+        "Exit codes: 0 done; 1 the answer is no; 2 wrong usage or settings; "
+        "3 something did not answer; 130 interrupted."
+    ),
+)
+config_app = typer.Typer(help="Show the settings and their schema.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+class Exit(IntEnum):
+    """The exit codes of every command."""
+
+    OK = 0
+    NO = 1
+    USAGE = 2
+    UNAVAILABLE = 3
+    INTERRUPTED = 130
+
+
+@app.callback()
+def options(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            metavar="FILE",
+            help="The settings file; else $FIELDFARE_CONFIG, ./fieldfare.toml, "
+            "/etc/fieldfare/fieldfare.toml.",
+        ),
+    ] = None,
+) -> None:
+    """Fills the dynamic fields of tickets from the customer user directory."""
+    if config is not None:
+        # Worker processes and Celery's own command line read the same file.
+        os.environ[CONFIG_VARIABLE] = str(config.absolute())
+
+
+@app.command()
+def emit(
+    tickets: Annotated[list[int], typer.Argument(metavar="TICKET…", help="Ids of tickets.")],
+    kind: Annotated[
+        Literal["created", "customer_changed"], typer.Option("--type", help="What happened.")
+    ] = "customer_changed",
+    screen: Annotated[
+        str | None, typer.Option(help="The screen that raised it, e.g. AgentTicketPhone.")
+    ] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(help="A field that the request submitted; repeatable.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Put events into the inbox: have these tickets looked at."""
+    from worker import bootstrap  # noqa: PLC0415 - heavy imports only where they are needed
+
+    with answering():
+        inbox = bootstrap.inbox(load())
+        fields: dict[str, str] = {"type": f"ticket.{kind}"}
+        if screen:
+            fields["screen"] = screen
+        if field:
+            fields["fields"] = json.dumps(field, ensure_ascii=False)
+        entries = inbox.publish_many([{**fields, "ticket_id": str(i)} for i in tickets])
+    render.emitted(dict(zip(tickets, entries, strict=True)), as_json=as_json)
+
+
+@app.command()
+def lookup(
+    login: Annotated[str, typer.Argument(help="The customer user's login.")],
+    as_json: Json = False,
+) -> None:
+    """Ask each source, in order, who this customer user is."""
+    from worker import bootstrap  # noqa: PLC0415
+
+    with answering():
+        services = bootstrap.build(load())
+        trace = services.directory.trace(login)
+    render.lookup(login, trace, as_json=as_json)
+    deciding = next((one.answer for one in trace if one.decides), None)
+    if isinstance(deciding, Unavailable):
+        raise typer.Exit(Exit.UNAVAILABLE)
+    if not isinstance(deciding, Found):
+        raise typer.Exit(Exit.NO)
+
+
+@app.command()
+def explain(
+    ticket: Annotated[int, typer.Argument(help="The ticket's id.")],
+    screen: Annotated[
+        str | None, typer.Option(help="As if the event had named this screen.")
+    ] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(help="As if the request had submitted this field.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say for each mapped field what stands there, what would be written, and why."""
+    from mapping.model import EventHint  # noqa: PLC0415
+    from worker import bootstrap  # noqa: PLC0415
+    from worker.handlers.explain import explain as explained  # noqa: PLC0415
+
+    hint = EventHint(created=True, changed=True, screen=screen, fields=frozenset(field or ()))
+    with answering():
+        found = explained(ticket, bootstrap.build(load()), [hint] if screen or field else [])
+    if found is None:
+        complain(f"there is no ticket with id {ticket}; explain takes ticket.id, not its number")
+        raise typer.Exit(Exit.NO)
+    render.explanation(found, as_json=as_json)
+    if found.answer == "unavailable":
+        raise typer.Exit(Exit.UNAVAILABLE)
+
+
+@app.command()
+def worker(
+    embedded: Annotated[
+        bool,
+        typer.Option(
+            "--embedded",
+            help="Bring a Valkey and a SQLite ticket system, and stop them at the end.",
+        ),
+    ] = False,
+    data: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where --embedded keeps its data.")
+    ] = Path("fieldfare-data"),
+    beat: Annotated[
+        bool, typer.Option(help="Also run the scheduler that rings every second and sweeps.")
+    ] = True,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 2,
+) -> None:
+    """Run a ticket worker: it drains the inbox until it is told to stop (SIGTERM, Ctrl-C)."""
+    from worker import embed  # noqa: PLC0415
+    from worker.demo import sample  # noqa: PLC0415
+    from worker.run import run_worker  # noqa: PLC0415
+
+    with answering(), ExitStack() as stack:
+        if embedded:
+            redis_url = stack.enter_context(embed.valkey(data / "valkey"))
+            world = sample.prepare(data, redis_url)
+            os.environ[CONFIG_VARIABLE] = str(world.settings)
+            complain(f"the settings of this worker are in {world.settings}")
+        run_worker(load(), concurrency=concurrency, beat=beat)
+
+
+@app.command()
+def demo(
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave everything running to play with.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Play a day of a small ticket system with a real worker, and show what it wrote and why."""
+    from worker.demo import run  # noqa: PLC0415
+
+    with answering():
+        run(keep=keep, as_json=as_json)
+
+
+@config_app.command("show")
+def config_show(as_json: Json = False) -> None:
+    """Print the effective settings; secrets are masked."""
+    with answering():
+        settings = load()
+    render.settings(settings, as_json=as_json)
+
+
+@config_app.command("schema")
+def config_schema() -> None:
+    """Print the JSON Schema of the settings, for editors and checks."""
+    render.print_json(Settings.model_json_schema(by_alias=False))
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn what may go wrong into one message on standard error, and the right exit code."""
+    logs.configure("warning", "auto")
+    try:
+        yield
+    except (SettingsError, TicketDatabaseMisfit) as error:
+        complain(str(error))
+        raise typer.Exit(Exit.USAGE) from None
+    except (TicketDatabaseUnavailable, DirectoryError, EmbeddedServerError, DemoError) as error:
+        complain(str(error))
+        raise typer.Exit(Exit.UNAVAILABLE) from None
+    except redis.RedisError as error:
+        complain(f"Redis does not answer: {error}")
+        raise typer.Exit(Exit.UNAVAILABLE) from None
+
+
+def complain(message: str) -> None:
+    """Say on standard error what went wrong."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"fieldfare: {message}", markup=False
+    )
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C ends it quietly."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        raise SystemExit(Exit.INTERRUPTED) from None

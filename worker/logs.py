@@ -1,0 +1,56 @@
+"""How Fieldfare logs: structlog to standard error, JSON unless on a terminal.
+
+Our own events and the records of libraries (Celery, SQLAlchemy) go through one chain, so that a
+log collector sees one format. Event names are dotted and stable; values are keys beside them,
+and never attribute values of customer users.
+"""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+Format = Literal["auto", "json", "console"]
+
+_SHARED: tuple[structlog.typing.Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+)
+
+
+def configure(level: str = "info", form: Format = "auto") -> None:
+    """Set up logging for this process; calling it again replaces what was set up before."""
+    as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
+    # Tracebacks are printed without local variables: those may hold customer data.
+    tail: list[structlog.typing.Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if as_json
+        else [
+            structlog.dev.ConsoleRenderer(
+                exception_formatter=structlog.dev.plain_traceback, pad_event_to=24
+            )
+        ]
+    )
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_SHARED,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in ("celery", "kombu", "amqp", "sqlalchemy"):
+        # Celery announces every wake-up call at info: two lines a second of no use to anybody.
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

@@ -1,0 +1,190 @@
+"""What the commands print: tables for people, JSON for programs."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from directory.directory import Trace
+from directory.model import Absent, Attributes, AttributeValue, Found, Unavailable, source_name
+from mapping.model import Decision
+from worker.handlers.explain import REASONS, Explanation, FieldExplanation
+
+MASK = "**********"
+
+COLOURS: Mapping[str, str] = {
+    Decision.WRITE: "green",
+    Decision.CLEAR: "yellow",
+    Decision.KEEP: "cyan",
+    Decision.REFUSE: "red",
+    Decision.UNCHANGED: "dim",
+}
+
+
+def json_text(value: Any) -> str:
+    """JSON as it is piped into other programs, with a line end."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n"
+
+
+def print_json(value: Any) -> None:
+    """Print JSON to standard output."""
+    sys.stdout.write(json_text(value))
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """A table in the one style that all commands share."""
+    made = Table(title=title, title_justify="left", header_style="bold", show_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def show(*parts: Table | str) -> None:
+    """Print tables and lines; text is never read as markup."""
+    console = Console(highlight=False)
+    for part in parts:
+        console.print(part if isinstance(part, Table) else Text(part))
+
+
+def emitted(entries: Mapping[int, str], *, as_json: bool) -> None:
+    """Print which inbox entry each ticket's event became."""
+    if as_json:
+        print_json([{"ticket_id": ticket, "entry": entry} for ticket, entry in entries.items()])
+        return
+    for ticket, entry in entries.items():
+        show(f"ticket {ticket}: event {entry} is in the inbox")
+
+
+def lookup(login: str, trace: Sequence[Trace], *, as_json: bool) -> None:
+    """Print what each source says of a login, and the attributes of the one that decides."""
+    if as_json:
+        print_json({"login": login, "sources": [_trace_data(one) for one in trace]})
+        return
+    overview = table("source", "name", "answer", "")
+    for one in trace:
+        mark = "decides" if one.decides else ""
+        overview.add_row(source_name(one.slot), one.name, _answer_text(one), mark)
+    show(overview)
+    for one in trace:
+        if one.decides and isinstance(one.answer, Found):
+            attributes = table("variable", "value")
+            for name, value in sorted(one.answer.customer_user.attributes.items()):
+                attributes.add_row(name, Text(_value_text(value)))
+            show("", attributes)
+
+
+def explanation(found: Explanation, *, as_json: bool) -> None:
+    """Print a ticket's mapped fields with the reason for each."""
+    if as_json:
+        print_json(asdict(found))
+        return
+    who = found.customer_user or "no customer user"
+    said = {
+        "found": f"known to {found.source}",
+        "absent": "known to no source" if found.customer_user else "",
+        "unavailable": f"unknown as long as {found.source} does not answer: {found.detail}",
+    }[found.answer]
+    show(f"Ticket {found.number} (id {found.ticket_id}), {who}{', ' if said else ''}{said}", "")
+    if not found.fields:
+        return
+    rows = table("field", "current", "would be", "from", "decision", "why")
+    for one in found.fields:
+        rows.add_row(
+            one.field,
+            Text(one.current),
+            Text(one.proposed),
+            Text(_origin(one)),
+            Text(one.decision, style=COLOURS[one.decision]),
+            Text(REASONS[one.reason] + (f" ({one.warning})" if one.warning else "")),
+        )
+    show(rows)
+
+
+def settings(effective: BaseModel, *, as_json: bool) -> None:
+    """Print the effective settings, secrets masked."""
+    tree = masked(effective)
+    if as_json:
+        print_json(tree)
+        return
+    rows = table("setting", "value")
+    for path, value in _leaves(tree):
+        rows.add_row(path, Text(json.dumps(value, ensure_ascii=False, default=str)))
+    show(rows)
+
+
+def masked(value: Any) -> Any:
+    """Settings as plain data in which no secret can be read."""
+    match value:
+        case SecretStr():
+            return MASK if value.get_secret_value() else ""
+        case BaseModel():
+            return {name: masked(getattr(value, name)) for name in type(value).model_fields}
+        case Mapping():
+            return {str(key): masked(item) for key, item in value.items()}
+        case list() | tuple():
+            return [masked(item) for item in value]
+        case _:
+            return value
+
+
+def _leaves(tree: Any, path: str = "") -> list[tuple[str, Any]]:
+    if isinstance(tree, Mapping) and tree:
+        return [
+            leaf
+            for key, item in tree.items()
+            for leaf in _leaves(item, f"{path}.{key}" if path else str(key))
+        ]
+    return [(path, tree)]
+
+
+def _origin(one: FieldExplanation) -> str:
+    origin = " ".join(part for part in (one.source, ", ".join(one.variables)) if part)
+    return " | ".join((origin, *one.transforms))
+
+
+def _answer_text(one: Trace) -> str:
+    match one.answer:
+        case Found(customer_user=customer_user):
+            return f"found: {customer_user.login}"
+        case Absent(reason=reason):
+            return f"absent: {reason}" if reason else "absent"
+        case Unavailable(reason=reason):
+            return f"unavailable: {reason}"
+
+
+def _trace_data(one: Trace) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "source": source_name(one.slot),
+        "name": one.name,
+        "answer": type(one.answer).__name__.lower(),
+        "decides": one.decides,
+    }
+    if isinstance(one.answer, Found):
+        data["login"] = one.answer.customer_user.login
+        data["attributes"] = _plain(one.answer.customer_user.attributes)
+    else:
+        data["reason"] = one.answer.reason
+    return data
+
+
+def _plain(attributes: Attributes) -> dict[str, Any]:
+    return {
+        name: list(value) if isinstance(value, tuple) else _value_text(value)
+        for name, value in sorted(attributes.items())
+    }
+
+
+def _value_text(value: AttributeValue) -> str:
+    match value:
+        case bytes():
+            return f"({len(value)} bytes that are not text)"
+        case str():
+            return value
+        case _:
+            return ", ".join(value)
