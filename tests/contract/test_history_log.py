@@ -112,6 +112,15 @@ def test_a_long_window_is_read_in_pages(otobo: Otobo, log: HistoryLog) -> None:
     assert len(ids) == 5
 
 
+def test_the_first_line_since_a_time_has_the_lowest_id(otobo: Otobo, log: HistoryLog) -> None:
+    ticket_id = otobo.create_ticket()
+    first = otobo.add_line(ticket_id, "Misc", "%%", time="2090-01-01 00:00:00")
+    otobo.add_line(ticket_id, "Misc", "%%", time="2090-01-01 00:00:01")
+
+    assert log.first_id_since("2090-01-01 00:00:00") == first
+    assert log.first_id_since("2090-01-01 00:00:02") == 0
+
+
 def test_the_databases_clock_is_told_in_its_zone(
     otobo: Otobo, log: HistoryLog, ticket_database: str
 ) -> None:
@@ -133,6 +142,8 @@ def test_a_log_without_its_tables_is_unavailable(otobo: Otobo, log: HistoryLog) 
 
     with pytest.raises(TicketDatabaseUnavailable):
         log.read_window(ALWAYS, 0, 10)
+    with pytest.raises(TicketDatabaseUnavailable):
+        log.first_id_since(ALWAYS)
 
 
 def test_a_log_without_its_types_is_no_ticket_systems(otobo: Otobo, log: HistoryLog) -> None:
