@@ -18,7 +18,6 @@ from typing import Any
 import redis
 import structlog
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from directory.config import SourceConfig, SqlSourceConfig
 from directory.model import Absent, Answer, Attributes, AttributeValue, CustomerUser, Found
@@ -140,8 +139,6 @@ class Cache:
             self._sleep(POLL_SECONDS)
 
     def _known(self, keys: Mapping[str, str]) -> dict[str, Answer]:
-        if not keys:
-            return {}
         entries = self._redis.mget(list(keys.values()))
         known = {login: _load(entry) for login, entry in zip(keys, entries, strict=True)}
         return {login: answer for login, answer in known.items() if answer is not None}
@@ -186,10 +183,7 @@ def _digest_of(config: SourceConfig) -> str:
     """Of the settings without their passwords: a changed Map or address begins afresh."""
     address = ""
     if isinstance(config, SqlSourceConfig) and config.url is not None:
-        try:
-            address = make_url(config.url.get_secret_value()).render_as_string(hide_password=True)
-        except ArgumentError:
-            address = "not a url"
+        address = make_url(config.url.get_secret_value()).render_as_string(hide_password=True)
     plain = config.model_dump_json(exclude={"url", "password", "user_pw"})
     return _digest(plain + address)[:16]
 

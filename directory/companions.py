@@ -18,7 +18,7 @@ from directory.database import Database, DatabaseFault, TicketEngine, open_datab
 from directory.dsn import DsnError
 from directory.errors import SourceMisconfigured
 from directory.model import Attributes, AttributeValue
-from directory.rows import BATCH, KeyedTable, bound, chunked, find_rows, from_table
+from directory.rows import KeyedTable, ask_in_halves, bound, find_rows, from_table
 from directory.sql import PASSWORD, stamps_of, values_of
 from directory.values import to_text, without_zero_fraction
 
@@ -69,17 +69,18 @@ class Preferences:
         key: ColumnClause[Any] = column(config.key)
         value: ColumnClause[Any] = column(config.value)
         deadline = self._database.deadline()
-        for batch in chunked(dict.fromkeys(logins), BATCH):
-            statement = (
-                sqlalchemy.select(user, key, value)
-                .select_from(from_table(config.table))
-                .where(user.in_(bound(batch)))
-            )
-            for row in self._database.rows(statement, deadline):
+        statement = sqlalchemy.select(user, key, value).select_from(from_table(config.table))
+
+        def ask(batch: Sequence[str]) -> None:
+            asked = frozenset(batch)
+            for row in self._database.rows(statement.where(user.in_(bound(batch))), deadline):
                 login, name, text = map(to_text, row)
                 # The server may find other spellings, too.
-                if login in batch and name and name != PASSWORD:
+                if login in asked and name and name != PASSWORD:
                     found.setdefault(login, {})[name] = text
+
+        # A login that the table cannot hold has no preferences there.
+        ask_in_halves(logins, ask)
         for preferences in found.values():
             preferences.update(self._last_login(preferences.get("UserLastLogin")))
         return found
@@ -153,15 +154,18 @@ class DynamicFields:
         """
         collected: dict[tuple[str, str], tuple[str, list[str]]] = {}
         deadline = self._database.deadline()
-        for batch in chunked(dict.fromkeys(logins), BATCH):
-            statement = _field_values().where(
-                _FIELD.c.name.in_(bound(names)), _OBJECT.c.object_name.in_(bound(batch))
-            )
-            for row in self._database.rows(statement, deadline):
+        statement = _field_values().where(_FIELD.c.name.in_(bound(names)))
+
+        def ask(batch: Sequence[str]) -> None:
+            asked = frozenset(batch)
+            belongs = _OBJECT.c.object_name.in_(bound(batch))
+            for row in self._database.rows(statement.where(belongs), deadline):
                 login, name, kind, *values = tuple(row)
                 text = _field_text(kind, *map(to_text, values))
-                if login in batch and name in names and text is not None:
+                if login in asked and name in names and text is not None:
                     collected.setdefault((login, name), (kind, []))[1].append(text)
+
+        ask_in_halves(logins, ask)
         found: dict[str, dict[str, AttributeValue]] = {}
         for (login, name), (kind, texts) in collected.items():
             several = kind in LIST_TYPES or len(texts) > 1

@@ -109,7 +109,7 @@ class Database:
         if not attempt.done.wait(remaining):
             attempt.given_up = True
             # A connection that hangs in the pool's own ping was never handed out.
-            _break_off(attempt.driver or self._driver)
+            break_off(attempt.driver or self._driver)
             if not self._shared:
                 self._engine = None
                 if attempt.done.is_set():
@@ -153,11 +153,13 @@ class Database:
                 # The parent process still speaks through these sockets.
                 self._engine.dispose(close=False)
             self._engine, self._pid = self._make(), os.getpid()
-            event.listen(self._engine, "connect", self._remember)
+            self._driver = None
+            event.listen(self._engine, "connect", partial(self._remember, self._engine))
         return self._engine
 
-    def _remember(self, driver: Any, _record: object) -> None:
-        self._driver = driver
+    def _remember(self, engine: Engine, driver: Any, _record: object) -> None:
+        if engine is self._engine:  # else it was given up while it connected
+            self._driver = driver
 
     def _run(self, engine: Engine, work: Callable[[Connection], T], attempt: "_Attempt[T]") -> None:
         try:
@@ -193,19 +195,21 @@ def describe(error: BaseException) -> str:
         return "no such table"
     cause = (error.orig or error) if isinstance(error, DBAPIError) else error
     name = type(cause).__name__
+    # (number, text) is PyMySQL's form.
+    number = next((item for item in cause.args[:1] if isinstance(item, int)), None)
+    code = getattr(cause, "sqlstate", None) or number
     if isinstance(error, sqlalchemy.exc.DataError) or not isinstance(error, SQLAlchemyError):
         # Such messages quote what was sent.
-        state = getattr(cause, "sqlstate", None)
-        return f"{name} ({state})" if state else name
-    primary = getattr(getattr(cause, "diag", None), "message_primary", None)
-    if primary is None:
-        # (code, text) is PyMySQL's form.
-        numbered = len(cause.args) > 1 and isinstance(cause.args[0], int)
-        primary = f"{cause.args[1]} ({cause.args[0]})" if numbered else str(cause)
-    return f"{name}: {primary.strip().splitlines()[0]}" if primary.strip() else name
+        return f"{name} ({code})" if code else name
+    text = getattr(getattr(cause, "diag", None), "message_primary", None)
+    if text is None:
+        text = str(cause if number is None else next(iter(cause.args[1:]), ""))
+    lines = [*text.strip().splitlines(), ""]
+    told = f"{name}: {lines[0]}" if lines[0] else name
+    return told if number is None else f"{told} ({number})"
 
 
-def _break_off(driver: Any) -> None:
+def break_off(driver: Any) -> None:
     """Make whatever waits on a connection fail now, from another thread."""
     if driver is None:
         return  # still connecting; the driver's own timeout ends that

@@ -75,7 +75,7 @@ def make_engine(url: URL, timeout: float) -> Engine:
     if kind == "postgresql":
         event.listen(engine, "connect", _take_text)
     if kind == "mysql":
-        event.listen(engine, "connect", partial(_limit_statements, timeout))
+        event.listen(engine, "connect", partial(limit_statements, timeout))
     return engine
 
 
@@ -92,7 +92,7 @@ def _take_text(connection: Any, _record: object) -> None:
         connection.adapters.register_loader(name, TextLoader)
 
 
-def _limit_statements(timeout: float, connection: Any, _record: object) -> None:
+def limit_statements(timeout: float, connection: Any, _record: object) -> None:
     """MariaDB counts seconds, MySQL milliseconds; both under names of their own."""
     if "MariaDB" in connection.get_server_info():
         statement = f"SET SESSION max_statement_time = {timeout:f}"

@@ -9,7 +9,7 @@ of what a key holds, the batch is halved until that key is alone (D32).
 
 import re
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
@@ -79,9 +79,7 @@ class Rows:
     unanswered: str | None = None
 
 
-def find_rows(
-    database: Database, table: KeyedTable, keys: Iterable[str], deadline: float | None = None
-) -> Rows:
+def find_rows(database: Database, table: KeyedTable, keys: Iterable[str]) -> Rows:
     """Find the row of each key; never raises for what a database does."""
     answer = Rows()
     groups: dict[str, list[str]] = {}
@@ -91,32 +89,65 @@ def find_rows(
             groups.setdefault(table.spelling(key), []).append(key)
         else:
             answer.refused[key] = reason
-    deadline = database.deadline() if deadline is None else deadline
-    waiting = [list(batch) for batch in chunked(groups, BATCH)]
-    while waiting:
-        batch = waiting.pop(0)
-        asked = {spelling: groups[spelling] for spelling in batch}
-        try:
-            rows = _ask(database, table, asked, deadline)
-        except DatabaseFault as fault:
-            if _may_be_a_keys(fault.cause) and len(batch) > 1:
-                half = len(batch) // 2
-                waiting[:0] = [batch[:half], batch[half:]]
-                continue
-            blame = _blame(fault.cause, asked)
-            if blame is None:
-                answer.unanswered = fault.reason
-                break
-            answer.refused |= dict.fromkeys(groups[batch[0]], blame)
-            continue
+    deadline = database.deadline()
+    twins: list[str] = []
+
+    def ask(batch: Sequence[str]) -> None:
+        rows = _ask(database, table, {spelling: groups[spelling] for spelling in batch}, deadline)
         for spelling in batch:
             belonging = rows.get(spelling, [])
             if len(belonging) > 1 and len(batch) > 1:
-                waiting.append([spelling])
+                twins.append(spelling)
             else:
                 row = belonging[0] if belonging else None
                 answer.found |= dict.fromkeys(groups[spelling], row)
+
+    try:
+        refused = ask_in_halves(groups, ask, lambda spelling: (spelling, *groups[spelling]))
+        for spelling in twins:
+            ask([spelling])
+    except DatabaseFault as fault:
+        answer.unanswered = fault.reason
+        return answer
+    for spelling, reason in refused.items():
+        answer.refused |= dict.fromkeys(groups[spelling], reason)
     return answer
+
+
+def ask_in_halves(
+    keys: Iterable[str],
+    ask: Callable[[Sequence[str]], None],
+    sent: Callable[[str], Collection[str]] = lambda key: (key,),
+) -> Mapping[str, str]:
+    """Ask for keys in batches; where what a key holds is refused, halve until it is alone.
+
+    Args:
+        keys: what to ask for.
+        ask: asks for a batch, and raises ``DatabaseFault`` before it keeps anything of it.
+        sent: the texts that are sent for a key, by which a refusal is recognised as its fault.
+
+    Returns:
+        The keys that were refused, and why.
+
+    Raises:
+        DatabaseFault: the database does not answer; some batches may have been asked.
+    """
+    refused: dict[str, str] = {}
+    waiting: list[Sequence[str]] = list(chunked(dict.fromkeys(keys), BATCH))
+    while waiting:
+        batch = waiting.pop(0)
+        try:
+            ask(batch)
+        except DatabaseFault as fault:
+            if len(batch) > 1 and _may_be_a_keys(fault.cause):
+                half = len(batch) // 2
+                waiting[:0] = [batch[:half], batch[half:]]
+                continue
+            blame = _blame(fault.cause, sent(batch[0]))
+            if blame is None:
+                raise
+            refused[batch[0]] = blame
+    return refused
 
 
 def probe(database: Database, table: KeyedTable) -> None:
@@ -268,7 +299,7 @@ def _mixes_collations(cause: BaseException | None) -> bool:
     return bool(MIXED_COLLATIONS.intersection(arguments[:1]))
 
 
-def _blame(cause: BaseException | None, asked: Mapping[str, Sequence[str]]) -> str | None:
+def _blame(cause: BaseException | None, sent: Collection[str]) -> str | None:
     """What is wrong with the only key that was asked; None if nothing shows that it is the key.
 
     A view that divides by zero raises the same class of error for every key, and must not make
@@ -276,7 +307,6 @@ def _blame(cause: BaseException | None, asked: Mapping[str, Sequence[str]]) -> s
     """
     if not _may_be_a_keys(cause):
         return None
-    sent = {*asked, *(spelling for group in asked.values() for spelling in group)}
     original = getattr(cause, "orig", None)
     state = getattr(original, "sqlstate", None)
     if any("\0" in spelling for spelling in sent):

@@ -121,23 +121,12 @@ class SqlSource:
             SourceMisconfigured: names the columns that are missing and those that exist.
             SourceUnavailable: the database does not answer.
         """
-        slot, table = self._config.slot, self._config.table
+        slot = self._config.slot
         try:
-            missing, existing = missing_columns(self._database, table, self._table.columns)
+            problem = self._misfit()
         except DatabaseFault as fault:
-            if not isinstance(fault.cause, NoSuchTableError):
-                raise SourceUnavailable(slot, fault.reason) from None
-            tables = ", ".join(existing_tables(self._database, table)) or "no table at all"
-            problem = f"there is no table {table}; the database has: {tables}"
-            raise SourceMisconfigured(slot, problem) from None
-        if missing:
-            hint = ""
-            if not self._config.foreign_db and set(missing) & set(STAMPS.values()):
-                hint = "; a table without create_time and its like needs foreign_db (ForeignDB)"
-            problem = (
-                f"table {table} has no column {', '.join(missing)}; "
-                f"it has: {', '.join(existing)}{hint}"
-            )
+            raise SourceUnavailable(slot, fault.reason) from None
+        if problem is not None:
             raise SourceMisconfigured(slot, problem)
         self.ping()
 
@@ -145,13 +134,30 @@ class SqlSource:
         """Close connections; the next ``find`` opens them again."""
         self._database.close()
 
+    def _misfit(self) -> str | None:
+        """What the table lacks of what the settings name."""
+        table = self._config.table
+        try:
+            missing, existing = missing_columns(self._database, table, self._table.columns)
+        except DatabaseFault as fault:
+            if not isinstance(fault.cause, NoSuchTableError):
+                raise
+            tables = ", ".join(existing_tables(self._database, table)) or "no table at all"
+            return f"there is no table {table}; the database has: {tables}"
+        if not missing:
+            return None
+        hint = ""
+        if not self._config.foreign_db and set(missing) & set(STAMPS.values()):
+            hint = "; a table without create_time and its like needs foreign_db (ForeignDB)"
+        return (
+            f"table {table} has no column {', '.join(missing)}; it has: {', '.join(existing)}{hint}"
+        )
+
     def _answer(self, row: Row | None) -> Answer:
         if row is None:
             return Absent()
         attributes = values_of(row, self._variables)
-        login = attributes.get("UserLogin") if "UserLogin" in self._variables else None
-        if "UserLogin" not in self._variables:
-            login = row.get(self._config.customer_key)
+        login = row.get(self._variables.get("UserLogin", self._config.customer_key))
         if not isinstance(login, str) or not login:
             # A row without a login is no customer user (spec 4.7).
             return Absent()

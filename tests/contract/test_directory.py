@@ -17,7 +17,7 @@ from directory.companions import Companions, companions
 from directory.config import CompanyConfig, PreferencesConfig, SqlSourceConfig
 from directory.directory import Directory
 from directory.errors import SourceMisconfigured
-from directory.model import Absent, Answer, Attributes, Found, Unavailable
+from directory.model import Absent, Answer, Attributes, CustomerUser, Found, Unavailable
 from directory.sql import SqlSource
 from worker.tickets import schema
 from worker.tickets.engine import ticket_engine
@@ -576,3 +576,59 @@ def test_the_source_and_its_companions_close_nothing_of_the_ticket_systems(
     directory.close()
 
     assert system.engine.pool.checkedin() == 1  # type: ignore[attr-defined]
+
+
+def test_names_of_companies_are_told_for_people_to_read(system: TicketSystem) -> None:
+    directory = system.directory()
+
+    assert directory.company_names(["acme", "noco"]) == {"acme": "Acme Ltd"}
+    assert Directory([]).company_names(["acme"]) == {}
+
+    system.execute("ALTER TABLE customer_company RENAME TO moved")
+    assert directory.company_names(["acme"]) == {}
+
+
+class Elsewhere:
+    """A source outside the ticket system whose logins may hold anything."""
+
+    def __init__(self) -> None:
+        self.config = SqlSourceConfig.model_validate(
+            {
+                "table": "t",
+                "customer_key": "login",
+                "customer_id": "c",
+                "customer_company_support": True,
+                "map": {"UserLogin": "login", "UserCustomerID": "c", **FIELDS},
+            }
+        )
+
+    def find(self, logins: Sequence[str]) -> Mapping[str, Answer]:
+        return {
+            login: Found(CustomerUser("", login, {"UserLogin": login, "UserCustomerID": login}))
+            for login in logins
+        }
+
+    def login_key(self, login: str) -> str:
+        return login
+
+    def ping(self) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+def test_a_login_that_the_ticket_system_cannot_hold_keeps_nobody_else_waiting(
+    fields: TicketSystem,
+) -> None:
+    odd = ["a\0b", "x" * 10_000, "\U0001f600"]
+    directory = Directory([Elsewhere()], fields.companions())
+
+    answers = directory.find([*odd, "jdoe"])
+
+    found = attributes(answers, "jdoe")
+    assert found["UserLanguage"] == "de"
+    assert found["DynamicField_Nick"] == "Nicky"
+    for login in odd:
+        assert attributes(answers, login)["UserID"] == login
+        assert "UserLanguage" not in attributes(answers, login)
