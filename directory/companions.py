@@ -17,8 +17,9 @@ from directory.config import CompanyConfig, PreferencesConfig
 from directory.database import Database, DatabaseFault, TicketEngine, open_database
 from directory.dsn import DsnError
 from directory.errors import SourceMisconfigured
+from directory.halving import ask_in_halves
 from directory.model import Attributes, AttributeValue
-from directory.rows import KeyedTable, ask_in_halves, bound, find_rows, from_table
+from directory.rows import KeyedTable, bound, find_rows, from_table
 from directory.sql import PASSWORD, stamps_of, values_of
 from directory.values import to_text, without_zero_fraction
 

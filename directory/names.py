@@ -4,9 +4,9 @@ They are put together as OTOBO does (observed 45, 46), from the values of one so
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 
-from directory.config import SourceConfig
+from directory.config import LdapSourceConfig, SourceConfig
 from directory.model import Attributes, AttributeValue
 
 _NAME_AND_ADDRESS = re.compile(r"(.*)\s(.+?@.+?\..+?)\s?")
@@ -21,8 +21,8 @@ def mail_string(config: SourceConfig, attributes: Attributes) -> str:
         config: says which columns are the list fields.
         attributes: the attributes of the Map, before preferences replace any of them.
     """
-    variables = _variables(config, dynamic_fields=False)
-    text = " ".join(_texts(attributes.get(variables.get(name, "")) for name in config.list_fields))
+    variable = _variables(config, dynamic_fields=False)
+    text = " ".join(_texts(attributes.get(variable(name)) for name in config.list_fields))
     match = _NAME_AND_ADDRESS.fullmatch(text)
     return f'"{match[1]}" <{match[2]}>' if match else text
 
@@ -36,19 +36,21 @@ def full_name(config: SourceConfig, attributes: Attributes, by_storage: Attribut
             any of them.
         by_storage: what the source read for names (``CustomerUser.by_storage``); it goes first.
     """
-    variables = _variables(config, dynamic_fields=True)
-    values = (
-        by_storage.get(name, attributes.get(variables.get(name, ""))) for name in config.name_fields
-    )
+    variable = _variables(config, dynamic_fields=True)
+    values = (by_storage.get(name, attributes.get(variable(name))) for name in config.name_fields)
     return config.customer_user_name_fields_join.join(_texts(values))
 
 
-def _variables(config: SourceConfig, *, dynamic_fields: bool) -> Mapping[str, str]:
-    return {
-        entry.storage: entry.variable
+def _variables(config: SourceConfig, *, dynamic_fields: bool) -> Callable[[str], str]:
+    """Which variable shows a column or attribute; the empty name where none does."""
+    # LDAP's attribute names have no case: the default givenname is the Map's givenName.
+    spelling = str.lower if isinstance(config, LdapSourceConfig) else str
+    variables = {
+        spelling(entry.storage): entry.variable
         for entry in config.map
         if dynamic_fields or entry.storage_type != "dynamic_field"
     }
+    return lambda name: variables.get(spelling(name), "")
 
 
 def _texts(values: Iterable[AttributeValue | None]) -> list[str]:

@@ -3,37 +3,24 @@
 The server only preselects, by rules of its own: MariaDB's collations ignore trailing blanks and
 accents, PostgreSQL folds case as the collation says. Whether a row belongs to a key is decided here
 (design 1.1). Where more than one row belongs to a key, the key is asked again alone, and the first
-row in the server's order is taken (observed rule 27). Where the server refuses a statement because
-of what a key holds, the batch is halved until that key is alone (D32).
+row in the server's order is taken (observed rule 27).
 """
 
 import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, column
-from sqlalchemy.exc import DataError
 from sqlalchemy.types import NullType
 
 from directory.database import Database, DatabaseFault
 from directory.folding import fold
+from directory.halving import ask_in_halves
 from directory.model import AttributeValue
 from directory.values import to_text, to_value
-
-T = TypeVar("T")
-
-BATCH = 500
-"""Keys of one statement: what every database takes, each key bound twice."""
-
-MIXED_COLLATIONS = frozenset({1267, 1270, 1271})
-"""MariaDB's errors for a text that the column's character set does not hold."""
-
-UNKNOWN_CHARACTERS = frozenset({"22021", "22P05"})
-"""PostgreSQL's SQLSTATEs for a text that the database's encoding does not hold."""
 
 Row: TypeAlias = Mapping[str, AttributeValue]
 """Values by column; NULLs are missing."""
@@ -114,42 +101,6 @@ def find_rows(database: Database, table: KeyedTable, keys: Iterable[str]) -> Row
     return answer
 
 
-def ask_in_halves(
-    keys: Iterable[str],
-    ask: Callable[[Sequence[str]], None],
-    sent: Callable[[str], Collection[str]] = lambda key: (key,),
-) -> Mapping[str, str]:
-    """Ask for keys in batches; where what a key holds is refused, halve until it is alone.
-
-    Args:
-        keys: what to ask for.
-        ask: asks for a batch, and raises ``DatabaseFault`` before it keeps anything of it.
-        sent: the texts that are sent for a key, by which a refusal is recognised as its fault.
-
-    Returns:
-        The keys that were refused, and why.
-
-    Raises:
-        DatabaseFault: the database does not answer; some batches may have been asked.
-    """
-    refused: dict[str, str] = {}
-    waiting: list[Sequence[str]] = list(chunked(dict.fromkeys(keys), BATCH))
-    while waiting:
-        batch = waiting.pop(0)
-        try:
-            ask(batch)
-        except DatabaseFault as fault:
-            if len(batch) > 1 and _may_be_a_keys(fault.cause):
-                half = len(batch) // 2
-                waiting[:0] = [batch[:half], batch[half:]]
-                continue
-            blame = _blame(fault.cause, sent(batch[0]))
-            if blame is None:
-                raise
-            refused[batch[0]] = blame
-    return refused
-
-
 def probe(database: Database, table: KeyedTable) -> None:
     """Ask for no row at all: the table and its columns are there, and may be read.
 
@@ -192,13 +143,6 @@ def existing_tables(database: Database, table: str) -> tuple[str, ...]:
         return tuple(sorted(names))
 
     return database.ask(inspect, database.deadline())
-
-
-def chunked(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
-    """The items in tuples of at most ``size``."""
-    iterator = iter(items)
-    while chunk := tuple(islice(iterator, size)):
-        yield chunk
 
 
 def from_table(name: str) -> FromClause:
@@ -286,36 +230,4 @@ def _impossible(key: str, table: KeyedTable) -> str | None:
         key.encode()
     except UnicodeEncodeError:
         return "not valid Unicode"
-    return None
-
-
-def _may_be_a_keys(cause: BaseException | None) -> bool:
-    """Whether a statement may have been refused because of what one key holds."""
-    return isinstance(cause, DataError) or _mixes_collations(cause)
-
-
-def _mixes_collations(cause: BaseException | None) -> bool:
-    arguments: tuple[object, ...] = getattr(getattr(cause, "orig", None), "args", ())
-    return bool(MIXED_COLLATIONS.intersection(arguments[:1]))
-
-
-def _blame(cause: BaseException | None, sent: Collection[str]) -> str | None:
-    """What is wrong with the only key that was asked; None if nothing shows that it is the key.
-
-    A view that divides by zero raises the same class of error for every key, and must not make
-    every customer user absent.
-    """
-    if not _may_be_a_keys(cause):
-        return None
-    original = getattr(cause, "orig", None)
-    state = getattr(original, "sqlstate", None)
-    if any("\0" in spelling for spelling in sent):
-        return "the database takes no NUL character"
-    if _mixes_collations(cause) or state in UNKNOWN_CHARACTERS:
-        odd = any(not spelling.isascii() for spelling in sent)
-        return "the database's character set lacks a character of it" if odd else None
-    primary = getattr(getattr(original, "diag", None), "message_primary", None)
-    message = str(primary if primary is not None else original)
-    if any(f"{quote}{text}{quote}" in message for text in sent for quote in "\"'"):
-        return "the key column is of a type that cannot hold it"
     return None

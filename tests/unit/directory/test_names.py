@@ -2,7 +2,7 @@
 
 import pytest
 
-from directory.config import SqlSourceConfig
+from directory.config import LdapSourceConfig, SqlSourceConfig
 from directory.names import full_name, mail_string
 
 MAP = {
@@ -94,3 +94,18 @@ def test_the_full_name_takes_the_column_even_where_a_variable_shows_another() ->
     source = config(customer_user_name_fields=("title", "last_name"))
 
     assert full_name(source, JANE | {"UserTitle": "Ulm"}, {"title": "Dr."}) == "Dr. Doe"
+
+
+def test_the_attributes_of_ldap_are_named_without_case() -> None:
+    source = LdapSourceConfig.model_validate(
+        {
+            "host": "ldap.example.org",
+            "base_dn": "dc=example",
+            "customer_key": "uid",
+            "customer_id": "o",
+            "map": {"UserFirstname": "givenName", "UserLastname": "SN", "UserEmail": "Mail"},
+        }
+    )
+
+    assert full_name(source, JANE, {}) == "Jane Doe"
+    assert mail_string(source, JANE) == "jdoe@cust.test"
