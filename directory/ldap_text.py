@@ -49,13 +49,13 @@ def login_key(login: str) -> str:
 def prepared(text: str) -> str:
     """A text as RFC 4518 prepares it for caseIgnoreMatch, full case folding included.
 
-    Coarser than any server (``ß`` is ``ss``): a server's own match always has equal prepared
-    texts, but equal prepared texts need not match. Who relies on it must also ask the server.
+    Both must agree, the server's match and equal prepared texts. The server is often finer (to
+    OpenLDAP ``ß`` is not ``ss``); where it is coarser (to OpenLDAP the Turkish ``İ`` is a plain
+    ``i``, to the RFC it is not) the entry is not handed to that login (design 1.1).
     """
     mapped = _MAPPED_TO_NOTHING.sub("", _MAPPED_TO_BLANK.sub(" ", text))
     folded = UNICODE.normalize("NFKC", mapped).casefold()
-    # OpenLDAP folds the Turkish dotted capital to a plain i, RFC 4518 to an i with a dot above.
-    return _squeezed(UNICODE.normalize("NFKC", folded).replace("i\u0307", "i"))
+    return _squeezed(UNICODE.normalize("NFKC", folded))
 
 
 def matched(

@@ -381,13 +381,18 @@ MIXES = {
     "replaced, emptied and filled": (
         dict.fromkeys(FIVE[:3], "old"),
         {**dict.fromkeys(FIVE, "new"), "City": None},
-        8,
+        7,
+    ),
+    "one emptied, one filled: the row moves": (
+        {"City": "old"},
+        {"City": None, "Phone": "new"},
+        6,
     ),
 }
 
 
 @pytest.mark.parametrize("mix", MIXES)
-def test_one_ticket_with_five_changed_fields_costs_at_most_ten_statements(
+def test_one_ticket_with_five_changed_fields_costs_at_most_nine_statements(
     otobo: Otobo, store: SqlTicketStore, mix: str
 ) -> None:
     before, after, applying = MIXES[mix]
@@ -401,7 +406,7 @@ def test_one_ticket_with_five_changed_fields_costs_at_most_ten_statements(
         loaded = store.load([ticket_id], FIVE)
         results = store.apply([plan(loaded, ticket_id, after)])
 
-    assert results == {ticket_id: Applied(FIVE)}
+    assert results == {ticket_id: Applied(tuple(name for name in FIVE if name in after))}
     assert otobo.values(ticket_id) == {k: [v] for k, v in after.items() if v is not None}
     assert len(seen) == 2 + applying
 
@@ -428,7 +433,7 @@ def test_a_hundred_tickets_cost_no_more_than_two_transactions(
 
     assert set(results.values()) == {Applied(FIVE)}
     assert all(otobo.values(i)["Phone"] == [f"Phone {i}"] for i in ids)
-    assert len(seen) == 2 + 2 * 8
+    assert len(seen) == 2 + 2 * 7
 
 
 def test_several_batches_are_written_in_the_order_of_ids(

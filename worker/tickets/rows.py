@@ -14,6 +14,7 @@ from worker.tickets import schema
 DATA = ("value_text", "value_date", "value_int", "index_value", "index_set")
 _ARRAYS = {
     "id": "bigint[]",
+    "field_id": "integer[]",
     "value_text": "text[]",
     "value_date": "timestamp[]",
     "value_int": "bigint[]",
@@ -39,14 +40,14 @@ def overwrite_values(connection: Connection, rows: Sequence[Mapping[str, Any]]) 
 
     Args:
         connection: in a transaction.
-        rows: each with ``id`` and the same columns of ``DATA``.
+        rows: each with ``id``, ``field_id`` and the same columns of ``DATA``.
 
     Returns:
         How many of the rows were still there.
     """
     if not rows:
         return 0
-    columns = [name for name in DATA if name in rows[0]]
+    columns = ["field_id", *(name for name in DATA if name in rows[0])]
     if connection.dialect.name == "postgresql":
         return _overwrite_from_arrays(connection, columns, rows)
     if connection.dialect.name == "sqlite":

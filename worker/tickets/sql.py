@@ -1,8 +1,8 @@
 """The ticket store on SQLite, PostgreSQL, MariaDB and MySQL.
 
-A load costs two statements. A transaction costs at most seven, whatever the number of its
-tickets, and eight where values are replaced, emptied and filled at once; the first call of a
-process reads the ids of the ticket system besides.
+A load costs two statements. A transaction costs at most seven, and eight where fields of one
+ticket are emptied and fields of another filled; the first call of a process reads the ids of the
+ticket system besides.
 """
 
 import random

@@ -142,22 +142,23 @@ def _write_values(connection: Connection, system: TicketSystem, plans: Sequence[
     removed: list[int] = []
     added: list[dict[str, Any]] = []
     for plan in plans:
+        spare: list[int] = []
+        missing: list[dict[str, Any]] = []
         for change in plan.changes:
+            field_id = change.field_id
             # Rows are read in the order of their ids, so a list keeps its order.
             old = sorted(change.delete_ids)
             overwritten += [
-                {"id": id_, **_data(row, columns)}
+                {"id": id_, "field_id": field_id, **_data(row, columns)}
                 for id_, row in zip(old, change.insert, strict=False)
             ]
-            removed += old[len(change.insert) :]
-            added += [
-                {
-                    "field_id": change.field_id,
-                    "object_id": plan.ticket_id,
-                    **_data(row, columns),
-                }
-                for row in added_rows(change)
-            ]
+            spare += old[len(change.insert) :]
+            missing += [{"field_id": field_id, **_data(row, columns)} for row in added_rows(change)]
+        # The row that one field gives up serves the next: a ticket never needs both a DELETE
+        # and an INSERT, which keeps a single event within its statements.
+        overwritten += [{"id": id_, **row} for id_, row in zip(spare, missing, strict=False)]
+        removed += spare[len(missing) :]
+        added += [{"object_id": plan.ticket_id, **row} for row in missing[len(spare) :]]
     overwritten.sort(key=lambda row: int(row["id"]))
     if overwrite_values(connection, overwritten) != len(overwritten):
         return False
