@@ -109,7 +109,8 @@ def lookup(
     with answering():
         services = bootstrap.build(load())
         trace = services.directory.trace(login)
-    render.lookup(login, trace, as_json=as_json)
+        whole = services.directory.find([login], fresh=True)[login]
+    render.lookup(login, trace, whole, as_json=as_json)
     deciding = next((one.answer for one in trace if one.decides), None)
     if isinstance(deciding, Unavailable):
         raise typer.Exit(Exit.UNAVAILABLE)
@@ -162,7 +163,7 @@ def worker(
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 2,
 ) -> None:
     """Run a ticket worker: it drains the inbox until it is told to stop (SIGTERM, Ctrl-C)."""
-    from worker import embed  # noqa: PLC0415
+    from worker import bootstrap, embed  # noqa: PLC0415
     from worker.demo import sample  # noqa: PLC0415
     from worker.run import run_worker  # noqa: PLC0415
 
@@ -171,7 +172,11 @@ def worker(
             redis_url = stack.enter_context(embed.valkey(data / "valkey"))
             world = sample.prepare(data, redis_url)
             os.environ[CONFIG_VARIABLE] = str(world.settings)
-            complain(f"the settings of this worker are in {world.settings}")
+            complain(f"settings for other commands: fieldfare --config {world.settings}")
+            if world.fresh:
+                from worker.demo.story import first_tickets  # noqa: PLC0415
+
+                first_tickets(world, bootstrap.inbox(load()).publish)
         run_worker(load(), concurrency=concurrency, beat=beat)
 
 

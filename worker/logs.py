@@ -27,7 +27,11 @@ def configure(level: str = "info", form: Format = "auto") -> None:
     as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
     # Tracebacks are printed without local variables: those may hold customer data.
     tail: list[structlog.typing.Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [
+            structlog.processors.format_exc_info,
+            _most_telling_first,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
         if as_json
         else [
             structlog.dev.ConsoleRenderer(
@@ -54,3 +58,11 @@ def configure(level: str = "info", form: Format = "auto") -> None:
     for name in ("celery", "kombu", "amqp", "sqlalchemy"):
         # Celery announces every wake-up call at info: two lines a second of no use to anybody.
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def _most_telling_first(
+    _logger: object, _method: str, record: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Time, level and event at the beginning of a line, where eyes look for them."""
+    first = {key: record[key] for key in ("timestamp", "level", "event") if key in record}
+    return {**first, **record}

@@ -12,7 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from directory.directory import Trace
-from directory.model import Absent, Attributes, AttributeValue, Found, Unavailable, source_name
+from directory.model import (
+    Absent,
+    Answer,
+    Attributes,
+    AttributeValue,
+    Found,
+    Unavailable,
+    source_name,
+)
 from mapping.model import Decision
 from worker.handlers.explain import REASONS, Explanation, FieldExplanation
 
@@ -61,22 +69,32 @@ def emitted(entries: Mapping[int, str], *, as_json: bool) -> None:
         show(f"ticket {ticket}: event {entry} is in the inbox")
 
 
-def lookup(login: str, trace: Sequence[Trace], *, as_json: bool) -> None:
-    """Print what each source says of a login, and the attributes of the one that decides."""
+def lookup(login: str, trace: Sequence[Trace], whole: Answer, *, as_json: bool) -> None:
+    """Print what each source says of a login, and all that the directory knows of the person.
+
+    Args:
+        login: as it was asked for.
+        trace: the answer of each source, in order.
+        whole: the directory's answer, with company, preferences and dynamic fields.
+        as_json: print JSON instead of tables.
+    """
+    attributes = whole.customer_user.attributes if isinstance(whole, Found) else {}
     if as_json:
-        print_json({"login": login, "sources": [_trace_data(one) for one in trace]})
+        sources = [_trace_data(one) for one in trace]
+        print_json({"login": login, "sources": sources, "attributes": _plain(attributes)})
         return
     overview = table("source", "name", "answer", "")
     for one in trace:
         mark = "decides" if one.decides else ""
-        overview.add_row(source_name(one.slot), one.name, _answer_text(one), mark)
+        overview.add_row(source_name(one.slot), one.name, Text(_answer_text(one.answer)), mark)
     show(overview)
-    for one in trace:
-        if one.decides and isinstance(one.answer, Found):
-            attributes = table("variable", "value")
-            for name, value in sorted(one.answer.customer_user.attributes.items()):
-                attributes.add_row(name, Text(_value_text(value)))
-            show("", attributes)
+    if attributes:
+        rows = table("variable", "value")
+        for name, value in sorted(attributes.items()):
+            rows.add_row(name, Text(_value_text(value)))
+        show("", rows)
+    elif isinstance(whole, Unavailable):
+        show("", f"The directory cannot tell: {whole.reason}")
 
 
 def explanation(found: Explanation, *, as_json: bool) -> None:
@@ -93,15 +111,15 @@ def explanation(found: Explanation, *, as_json: bool) -> None:
     show(f"Ticket {found.number} (id {found.ticket_id}), {who}{', ' if said else ''}{said}", "")
     if not found.fields:
         return
-    rows = table("field", "current", "would be", "from", "decision", "why")
+    rows = table("field", "value", "decision", "why")
     for one in found.fields:
+        changes = one.decision in {Decision.WRITE, Decision.CLEAR}
+        value = f"{one.current} → {one.proposed}" if changes else one.current
         rows.add_row(
             one.field,
-            Text(one.current),
-            Text(one.proposed),
-            Text(_origin(one)),
+            Text(value),
             Text(one.decision, style=COLOURS[one.decision]),
-            Text(REASONS[one.reason] + (f" ({one.warning})" if one.warning else "")),
+            Text(_why(one)),
         )
     show(rows)
 
@@ -143,13 +161,16 @@ def _leaves(tree: Any, path: str = "") -> list[tuple[str, Any]]:
     return [(path, tree)]
 
 
-def _origin(one: FieldExplanation) -> str:
-    origin = " ".join(part for part in (one.source, ", ".join(one.variables)) if part)
-    return " | ".join((origin, *one.transforms))
+def _why(one: FieldExplanation) -> str:
+    """The reason, what the rule reads, and what was done to the value."""
+    rule = " | ".join((", ".join(one.variables), *one.transforms))
+    warning = f" ({one.warning})" if one.warning else ""
+    offered = f"; the directory has {one.offered}" if one.decision is Decision.KEEP else ""
+    return f"{rule}: {REASONS[one.reason]}{warning}{offered if one.offered else ''}"
 
 
-def _answer_text(one: Trace) -> str:
-    match one.answer:
+def _answer_text(answer: Answer) -> str:
+    match answer:
         case Found(customer_user=customer_user):
             return f"found: {customer_user.login}"
         case Absent(reason=reason):

@@ -1,13 +1,20 @@
-"""How a worker process is started: Celery's prefork pool on the queue ``events``."""
+"""How is a worker started? Checked against its databases, then Celery's prefork pool."""
 
 import os
 from typing import Any
 
+import structlog
 from celery import signals
 
-from worker import logs
+from directory.errors import SourceUnavailable
+from directory.sql import SqlSource
+from worker import bootstrap, logs
 from worker.app import QUEUE, app
+from worker.services import Services
 from worker.settings import Settings
+from worker.tickets.store import TicketDatabaseUnavailable
+
+log = structlog.get_logger("fieldfare")
 
 
 def run_worker(settings: Settings, *, concurrency: int, beat: bool) -> None:
@@ -17,15 +24,23 @@ def run_worker(settings: Settings, *, concurrency: int, beat: bool) -> None:
         settings: the settings; child processes read them again by themselves.
         concurrency: child processes that drain the inbox.
         beat: also run the scheduler that rings every second and sweeps.
+
+    Raises:
+        SourceMisconfigured: a source can never work as it is configured.
+        TicketDatabaseMisfit: the ticket database lacks what is needed, or the worker's agent.
     """
 
     def set_up_logging(**_: Any) -> None:
         logs.configure(settings.log.level, settings.log.format)
 
+    set_up_logging()
+    check(bootstrap.build(settings))
+
     # Celery sets up no logging of its own where somebody listens to this signal.
     signals.setup_logging.connect(set_up_logging, weak=False)
-    # SIGTERM finishes the batch at hand; a drain that hangs is given up after soft shutdown.
+    log.info("worker.started", queue=QUEUE, concurrency=concurrency, beat=beat)
     arguments = [
+        "--quiet",
         "worker",
         f"--queues={QUEUE}",
         f"--concurrency={concurrency}",
@@ -34,3 +49,29 @@ def run_worker(settings: Settings, *, concurrency: int, beat: bool) -> None:
         "--without-mingle",
     ]
     app.worker_main([*arguments, "--beat"] if beat else arguments)
+    log.info("worker.stopped")
+
+
+def check(services: Services) -> None:
+    """Refuse to start with what can never work; what is only away is waited for.
+
+    Connections are closed again: child processes open their own.
+
+    Raises:
+        SourceMisconfigured: a table or column of a source does not exist.
+        TicketDatabaseMisfit: a table, column or history type is missing, or the worker's agent.
+    """
+    try:
+        services.tickets.check_schema()
+    except TicketDatabaseUnavailable as error:
+        log.warning("tickets.unavailable", reason=error.reason)
+    for source in services.directory.sources:
+        try:
+            if isinstance(source, SqlSource):
+                source.check()
+            else:
+                source.ping()
+        except SourceUnavailable as error:
+            log.warning("source.unavailable", source=source.config.source_name, reason=error.reason)
+    services.directory.close()
+    services.tickets.close()

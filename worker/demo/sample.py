@@ -129,10 +129,12 @@ class World:
     Attributes:
         folder: where its files are.
         settings: the settings file for it.
+        fresh: it was made just now, and has no tickets yet.
     """
 
     folder: Path
     settings: Path
+    fresh: bool
 
     @property
     def ticket_url(self) -> str:
@@ -147,10 +149,11 @@ def prepare(folder: Path, redis_url: str, ldap_uri: str | None = None) -> World:
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    world = World(folder, folder / "fieldfare.toml")
+    fresh = not (folder / "tickets.sqlite").exists()
+    world = World(folder, folder / "fieldfare.toml", fresh)
     if not (folder / "crm.sqlite").exists():
         _make_crm(create_engine(f"sqlite:///{folder}/crm.sqlite"))
-    if not (folder / "tickets.sqlite").exists():
+    if fresh:
         _make_ticket_system(world)
     ldap = _LDAP_SETTINGS.format(uri=ldap_uri) if ldap_uri else ""
     world.settings.write_text(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mapping.model import EventHint
+from worker.demo.sample import World
 from worker.demo.ticket_system import AGENT, Otobo
 from worker.events import CustomerChanged, TicketCreated, TicketEvent
 
@@ -36,6 +37,18 @@ def play(otobo: Otobo, emit: Emit) -> list[Scene]:
         _moved(otobo, emit, "anna", "gita"),
         _created(otobo, emit, "nobody@example.net", "a mail from a stranger"),
     ]
+
+
+def first_tickets(world: World, emit: Emit) -> list[Scene]:
+    """Two tickets for an embedded worker, so that there is something to look at."""
+    otobo = Otobo(world.ticket_url)
+    try:
+        return [
+            _created(otobo, emit, "anna", "a mail from anna, whom the CRM knows"),
+            _phone_call(otobo, emit, "carl", "+46 70 9999"),
+        ]
+    finally:
+        otobo.close()
 
 
 def _created(otobo: Otobo, emit: Emit, customer_user: str, told: str) -> Scene:

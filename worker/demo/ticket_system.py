@@ -5,13 +5,15 @@ and 3.2). ``set_value`` is its ValueSet; the three steps of it can be taken one 
 test can stand between them. It never touches a real ticket system.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import yaml
 from sqlalchemy import Engine, Executable, create_engine, delete, insert, select, update
 
+from mapping import fields as kinds
+from mapping.model import DynamicField, Labels, ValueRow
 from worker.tickets import schema
 from worker.tickets.history import field_update
 
@@ -93,11 +95,16 @@ def seed(engine: Engine) -> None:
         )
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Otobo:
     """The ticket system, at work in a database that ``seed`` has filled."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, clock: Callable[[], datetime] = _utc_now) -> None:
         self.engine = create_engine(url, isolation_level="AUTOCOMMIT")
+        self._clock = clock
 
     def close(self) -> None:
         """Close its connections."""
@@ -111,9 +118,8 @@ class Otobo:
         id_: int = self._do(insert(table).values(values)).inserted_primary_key[0]
         return id_
 
-    @staticmethod
-    def _now() -> str:
-        return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    def _now(self) -> str:
+        return self._clock().strftime("%Y-%m-%d %H:%M:%S")
 
     # -- definitions and people
 
@@ -158,6 +164,14 @@ class Otobo:
         id_: int = self._do(select(field.id).where(field.name == name)).scalar_one()
         return id_
 
+    def field(self, name: str) -> DynamicField:
+        """The definition of a field."""
+        row = self._do(
+            select(schema.dynamic_field).where(schema.dynamic_field.c.name == name)
+        ).one()
+        config = yaml.safe_load(row.config or "") or {}
+        return DynamicField(row.id, row.name, row.field_type, row.object_type, config=config)
+
     # -- tickets
 
     def create_ticket(
@@ -167,7 +181,10 @@ class Otobo:
         *,
         user_id: int = ROOT,
     ) -> int:
-        """TicketCreate: the ticket, its NewTicket line, and TicketCustomerSet when asked for."""
+        """TicketCreate: the ticket, its NewTicket line, and TicketCustomerSet when asked for.
+
+        A customer user or customer id ``0`` counts as none (observed rule 2).
+        """
         now = self._now()
         stamps = {"create_time": now, "create_by": user_id, "change_time": now}
         number = self._do(select(schema.ticket.c.id).order_by(schema.ticket.c.id.desc())).scalar()
@@ -193,8 +210,9 @@ class Otobo:
             **stamps,
         )
         self.add_line(id_, "NewTicket", f"%%{tn}%%Raw%%3 normal%%new%%{id_}", user_id=user_id)
-        if customer_user or customer_id:
-            self.set_customer(id_, customer_user or "", customer_id or "", user_id=user_id)
+        told = ["" if part in {None, "0"} else part for part in (customer_user, customer_id)]
+        if any(told):
+            self.set_customer(id_, *told, user_id=user_id)
         return id_
 
     def set_customer(
@@ -290,6 +308,50 @@ class Otobo:
             self.insert_value(ticket_id, field, value_text=text)
         self.update_ticket(ticket_id, user_id=user_id)
         self.add_update_line(ticket_id, field, ", ".join(texts), old, user_id=user_id)
+
+    def submit(
+        self,
+        ticket_id: int,
+        field: str,
+        texts: Sequence[str],
+        *,
+        user_id: int = AGENT,
+        labels: Labels | None = None,
+    ) -> bool:
+        """ValueSet of a field of any type; nothing happens where the value is there already.
+
+        Returns:
+            Whether the field's type takes the value.
+        """
+        definition = self.field(field)
+        value = kinds.accept(definition, [text for text in texts if text])
+        if value is None:
+            return False
+        rows = self.rows(ticket_id, field)
+        current = kinds.read(definition, rows)
+        if not kinds.holds(definition, rows, value):
+            self.delete_value(ticket_id, field)
+            if kinds.is_overlong(definition, texts):
+                return False  # the old value is gone all the same (observed rule 10)
+            for row in kinds.rows_for(definition, value, existing=bool(rows)):
+                columns = {"value_text": row.value_text, "value_date": row.value_date}
+                columns |= {"value_int": row.value_int, "index_value": row.index_value}
+                given = {name: item for name, item in columns.items() if item is not None}
+                self.insert_value(ticket_id, field, **given)
+            self.update_ticket(ticket_id, user_id=user_id)
+            new, old = (kinds.readable(definition, one, labels or {}) for one in (value, current))
+            self.add_update_line(ticket_id, field, new, old, user_id=user_id)
+        return True
+
+    def rows(self, ticket_id: int, field: str) -> list[ValueRow]:
+        """A field's rows, in the order of their ids."""
+        value = schema.dynamic_field_value.c
+        found = self._do(
+            select(value.value_text, value.value_date, value.value_int, value.index_value)
+            .where(value.object_id == ticket_id, value.field_id == self.field_id(field))
+            .order_by(value.id)
+        )
+        return [ValueRow(*row) for row in found]
 
     def delete_value(self, ticket_id: int, field: str) -> int:
         """The first step of ValueSet; returns how many rows it deleted."""

@@ -44,6 +44,8 @@ class FieldExplanation:
         current: the readable text of what stands in the field.
         proposed: the readable text of what would be written; equal to ``current`` where nothing
             would be.
+        offered: the readable text of what the rule makes of the directory's answer, written or
+            not.
         source: the name of the source that supplies the customer user, empty if none does.
     """
 
@@ -52,6 +54,7 @@ class FieldExplanation:
     reason: Reason
     current: str = dataclasses.field(repr=False)
     proposed: str = dataclasses.field(repr=False)
+    offered: str = dataclasses.field(repr=False)
     source: str
     variables: tuple[str, ...]
     transforms: tuple[str, ...]
@@ -107,6 +110,7 @@ def explain(
                     if decision.decision in {Decision.WRITE, Decision.CLEAR}
                     else decision.old_text
                 ),
+                offered=decision.new_text,
                 source=source,
                 variables=decision.variables,
                 transforms=decision.transforms,

@@ -91,6 +91,15 @@ Result: TypeAlias = Applied | Conflict | Refused
 class TicketStore(Protocol):
     """The ticket system's database. Connects when first asked; recovers by itself."""
 
+    def check_schema(self) -> None:
+        """Make sure that this is a ticket system, and that the worker's agent can be used.
+
+        Raises:
+            TicketDatabaseMisfit: what is missing, and what to do.
+            TicketDatabaseUnavailable: the database does not answer.
+        """
+        ...
+
     def worker_user_id(self) -> int:
         """The id of the agent that the worker writes as.
 
