@@ -7,8 +7,8 @@ only, and the worker's agent has the id it was given: all of it is read once and
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Connection, Table, inspect, select, text
-from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy import Column, Connection, Table, false, inspect, select, text
+from sqlalchemy.exc import DBAPIError, NoSuchTableError
 
 from mapping.model import HistoryType
 from worker.tickets import schema
@@ -77,22 +77,48 @@ def read_system(connection: Connection, worker_user: str | int) -> TicketSystem:
 
 
 def check_tables(connection: Connection) -> None:
-    """Make sure that every table and column in use is there.
+    """Make sure that every table and column in use is there and may be read.
+
+    Each is read, and not only looked up: MariaDB describes a table only to those who may read
+    all of it, and Fieldfare needs to read no passwords.
 
     Raises:
-        TicketDatabaseMisfit: names the first table that is missing, or lacks columns.
+        TicketDatabaseMisfit: names the first table that is missing, lacks columns, or may not be
+            read.
     """
-    inspector = inspect(connection)
     for table, names in _USED.items():
+        columns = [table.c[name] for name in names.split()]
         try:
-            present = {column["name"] for column in inspector.get_columns(table.name)}
-        except NoSuchTableError:
-            raise TicketDatabaseMisfit(
-                f"the ticket database has no table {table.name}; does the URL name the database "
-                "of OTOBO, Znuny or OTRS, and may the user read it?"
-            ) from None
-        if missing := set(names.split()) - present:
-            raise TicketDatabaseMisfit(
-                f"the table {table.name} has no column {', '.join(sorted(missing))}; versions "
-                "from OTRS 6, Znuny 6 and OTOBO 10 on are known"
-            )
+            connection.execute(select(*columns).where(false()))
+        except DBAPIError as error:
+            if _is_denied(error):
+                raise TicketDatabaseMisfit(
+                    f"the database user may not read the table {table.name}, or there is none; "
+                    f"it needs SELECT on {', '.join(names.split())}"
+                ) from None
+            connection.rollback()
+            _check_columns(connection, table, names)
+            raise
+
+
+def _is_denied(error: DBAPIError) -> bool:
+    """Whether the server understood, and the user lacks the right (SQLSTATE, MySQL's codes)."""
+    original = error.orig
+    if getattr(original, "sqlstate", None) == "42501":
+        return True
+    return bool(original and original.args and original.args[0] in {1142, 1143})
+
+
+def _check_columns(connection: Connection, table: Table, names: str) -> None:
+    try:
+        present = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    except NoSuchTableError:
+        raise TicketDatabaseMisfit(
+            f"the ticket database has no table {table.name}; does the URL name the database "
+            "of OTOBO, Znuny or OTRS?"
+        ) from None
+    if missing := set(names.split()) - present:
+        raise TicketDatabaseMisfit(
+            f"the table {table.name} has no column {', '.join(sorted(missing))}; versions "
+            "from OTRS 6, Znuny 6 and OTOBO 10 on are known"
+        )

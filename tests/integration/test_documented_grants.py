@@ -1,0 +1,198 @@
+"""The database user that the deployment page describes can do the whole job, and no more."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
+
+from tests import servers
+from tests.otobo import AGENT, WORKER_LOGIN, Otobo, seed
+from worker import bootstrap
+from worker.entries import Entry
+from worker.events import CustomerChanged, dump
+from worker.handlers.enrich import enrich
+from worker.handlers.sweep import sweep
+from worker.services import Services
+from worker.settings import Settings
+from worker.tickets import schema
+from worker.tickets.engine import ticket_engine
+from worker.tickets.sql import SqlTicketStore
+from worker.tickets.store import TicketDatabaseMisfit
+
+DEPLOY = Path(__file__).parents[2] / "docs/how-to/deploy.md"
+NAME = "limited"
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def owner_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A ticket database whose owner may do everything."""
+    server: servers.PostgresqlServer | servers.MariadbServer = request.getfixturevalue(
+        f"{request.param}_server"
+    )
+    url = server.create_database()
+    engine = sqlalchemy.create_engine(url)
+    schema.create_all(engine)
+    seed(engine)
+    engine.dispose()
+    yield url
+    server.drop_database(url)
+
+
+@pytest.fixture
+def user_url(owner_url: str) -> Iterator[str]:
+    """The same database for a user who has been given what the page says."""
+    url = make_url(owner_url)
+    blocks = re.findall(r"```sql\n(.*?)```", DEPLOY.read_text(), re.DOTALL)
+    script = blocks[0 if url.get_backend_name() == "postgresql" else 1]
+    script = script.replace("fieldfare", NAME).replace("otobo.", f"{url.database}.")
+    statements = re.sub(r"--.*", "", script).split(";")
+    engine = sqlalchemy.create_engine(url)
+    with engine.begin() as connection:
+        for statement in filter(None, map(str.strip, statements)):
+            connection.exec_driver_sql(statement.replace("%", "%%"))
+    yield url.set(username=NAME, password="change-me").render_as_string(hide_password=False)
+    with engine.begin() as connection:
+        if url.get_backend_name() == "postgresql":
+            connection.exec_driver_sql(f"DROP OWNED BY {NAME}; DROP ROLE {NAME}")
+        else:
+            connection.exec_driver_sql(f"DROP USER '{NAME}'@'%%'")
+    engine.dispose()
+
+
+@pytest.fixture
+def otobo(owner_url: str) -> Iterator[Otobo]:
+    system = Otobo(owner_url)
+    for name in ("Firstname", "Company", "Theme", "Room"):
+        system.add_field(name)
+    system.add_field("Desk", "Agent")
+    with system.engine.begin() as connection:
+        stamps = {"create_time": "2024-01-01 00:00:00", "create_by": 1}
+        stamps |= {"change_time": "2024-01-01 00:00:00", "change_by": 1}
+        user = {"login": "anna", "email": "anna@example.com", "customer_id": "acme"}
+        user |= {"first_name": "Anna", "last_name": "Berg", "valid_id": 1, "comments": str(AGENT)}
+        connection.execute(sqlalchemy.insert(schema.customer_user), [user | stamps])
+        company = {"customer_id": "acme", "name": "Acme Ltd", "valid_id": 1}
+        connection.execute(sqlalchemy.insert(schema.customer_company), [company | stamps])
+        connection.execute(
+            sqlalchemy.insert(schema.customer_preferences),
+            [{"user_id": "anna", "preferences_key": "UserTheme", "preferences_value": "Dark"}],
+        )
+    yield system
+    system.close()
+
+
+@pytest.fixture
+def services(user_url: str, otobo: Otobo, redis_server: servers.RedisServer) -> Iterator[Services]:
+    redis_server.start()
+    redis_server.flush()
+    settings = Settings.model_validate(
+        {
+            "tickets": {"url": user_url},
+            "redis": {"url": redis_server.url},
+            "sources": {
+                "CustomerUser": {
+                    "kind": "sql",
+                    "table": "customer_user",
+                    "customer_key": "login",
+                    "customer_id": "customer_id",
+                    "customer_company_support": True,
+                    "map": {
+                        "UserLogin": "login",
+                        "UserFirstname": "first_name",
+                        "UserCustomerID": "customer_id",
+                        "UserComment": "comments",
+                        "DynamicField_Room": {"storage": "Room", "storage_type": "dynamic_field"},
+                    },
+                }
+            },
+            "mapping": {
+                "variables": {
+                    "UserFirstname": "Firstname",
+                    "CustomerCompanyName": "Company",
+                    "UserTheme": "Theme",
+                    "UserComment": "Desk",
+                    "DynamicField_Room": "Room",
+                }
+            },
+        }
+    )
+    built = bootstrap.build(settings)
+    yield built
+    built.directory.close()
+    built.tickets.close()
+
+
+def handled(services: Services, ticket_id: int) -> list[str]:
+    entry = Entry("1-1", dump(CustomerChanged(ticket_id=ticket_id)))
+    return [outcome.kind.value for outcome in enrich([entry], services)]
+
+
+def test_the_documented_user_can_do_the_whole_job(services: Services, otobo: Otobo) -> None:
+    assert isinstance(services.tickets, SqlTicketStore)
+    services.tickets.check_schema()
+    ticket_id = otobo.create_ticket("anna", "acme")
+
+    assert handled(services, ticket_id) == ["written"]  # rows are added
+    assert otobo.values(ticket_id) == {
+        "Firstname": ["Anna"],
+        "Company": ["Acme Ltd"],
+        "Theme": ["Dark"],
+        "Desk": [AGENT],
+    }
+    with otobo.engine.begin() as connection:
+        connection.execute(text("UPDATE customer_user SET first_name = 'Anne'"))
+    otobo.set_customer(ticket_id, "anna", "acme")
+    assert handled(services, ticket_id) == ["written"]  # a row is overwritten
+    assert otobo.values(ticket_id)["Firstname"] == ["Anne"]
+    otobo.set_customer(ticket_id, "stranger", "acme")
+    assert handled(services, ticket_id) == ["written"]  # rows are deleted
+    assert otobo.values(ticket_id) == {}
+
+
+def test_the_documented_user_can_sweep_the_history(services: Services, otobo: Otobo) -> None:
+    ticket_id = otobo.create_ticket("anna", "acme")
+    with otobo.engine.begin() as connection:
+        connection.execute(text("UPDATE ticket_history SET create_time = '2024-01-01 00:00:00'"))
+    assert services.history.read_window("2023-01-01 00:00:00", 0, 10)[0].ticket_id == ticket_id
+    assert sweep(services) == 0  # the line is older than the look-back
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT pw FROM users",
+        "UPDATE ticket SET title = 'x'",
+        "DELETE FROM ticket_history",
+        "UPDATE customer_user SET first_name = 'x'",
+        "DELETE FROM ticket",
+        "INSERT INTO dynamic_field (id) VALUES (99)",
+    ],
+)
+def test_the_documented_user_can_do_nothing_else(
+    user_url: str, otobo: Otobo, statement: str
+) -> None:
+    engine = sqlalchemy.create_engine(user_url)
+    try:
+        with engine.begin() as connection, pytest.raises(DBAPIError, match=r"(?i)denied"):
+            connection.exec_driver_sql(statement)
+    finally:
+        engine.dispose()
+
+
+def test_a_table_that_may_not_be_read_is_named(user_url: str, owner_url: str) -> None:
+    url = make_url(owner_url)
+    whom = NAME if url.get_backend_name() == "postgresql" else f"'{NAME}'@'%%'"
+    engine = sqlalchemy.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"REVOKE SELECT ON user_preferences FROM {whom}")
+    engine.dispose()
+    store = SqlTicketStore(ticket_engine(user_url), worker_user=WORKER_LOGIN)
+
+    with pytest.raises(TicketDatabaseMisfit, match="may not read the table user_preferences"):
+        store.check_schema()
+
+    store.close()
