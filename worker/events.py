@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,6 +23,7 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
+from pydantic_core import ErrorDetails
 
 OTOBO_NAMES: Mapping[str, str] = {
     "TicketCreate": "ticket.created",
@@ -54,17 +56,15 @@ def _names(value: Any) -> Any:
     if text.startswith("["):
         try:
             return json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             msg = "not a JSON list of names"
             raise ValueError(msg) from error
     return [name for name in text.replace(",", " ").split() if name]
 
 
-def _utc(value: Any) -> Any:
-    """Seconds since 1970, or ISO 8601; without a zone it is UTC."""
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    return value
+def _utc(value: datetime | None) -> datetime | None:
+    """A time without a zone is UTC."""
+    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 class _TicketEvent(BaseModel):
@@ -76,7 +76,7 @@ class _TicketEvent(BaseModel):
         description="ticket.id, not the ticket number."
     )
     event_id: Name | None = Field(None, description="The producer's own id, for the log.")
-    time: Annotated[datetime | None, BeforeValidator(_utc)] = Field(
+    time: Annotated[datetime | None, AfterValidator(_utc)] = Field(
         None, description="When it happened: ISO 8601 or seconds since 1970; UTC without a zone."
     )
     screen: Name | None = Field(
@@ -119,11 +119,15 @@ def parse(fields: Mapping[str, str]) -> TicketEvent:
     try:
         return _CONTRACT.validate_python({**fields, "type": OTOBO_NAMES.get(kind, kind)})
     except ValidationError as error:
-        problems = (
-            f"{'.'.join(str(part) for part in item['loc'][1:]) or 'type'}: {item['msg']}"
-            for item in error.errors(include_url=False, include_input=False, include_context=False)
-        )
-        raise MalformedEventError("; ".join(problems)) from None
+        items = error.errors(include_url=False, include_input=False, include_context=False)
+        raise MalformedEventError("; ".join(map(_problem, items))) from None
+
+
+def _problem(item: ErrorDetails) -> str:
+    """One thing that is wrong; pydantic's own text about the type would repeat what was sent."""
+    if item["type"].startswith("union_tag"):
+        return f"type: must be one of {', '.join((*OTOBO_NAMES.values(), *OTOBO_NAMES))}"
+    return f"{'.'.join(str(part) for part in item['loc'][1:])}: {item['msg']}"
 
 
 def dump(event: TicketEvent) -> dict[str, str]:
