@@ -30,6 +30,7 @@ _EXAMPLES_BY_TYPE: Mapping[str, str] = {
     "array": '["first", "second"]',
     "object": '{ key = "value" }',
 }
+_JSON = f"""{ENV_PREFIX}MAPPING__VARIABLES='{{"UserPhone": "CustomerPhone"}}'"""
 _UNION_TAGS = frozenset({"sql", "ldap"})
 
 
@@ -98,7 +99,8 @@ def explained(path: Path | None, model: type[BaseModel]) -> Iterator[None]:
     try:
         yield
     except SourceError as error:
-        raise SettingsError(place, [str(error)]) from None
+        problem = f"{error}; a table or list in a variable or file of its own is JSON: {_JSON}"
+        raise SettingsError("environment", [problem]) from None
     except ValidationError as error:
         schema = model.model_json_schema(by_alias=False)
         details = error.errors(include_url=False, include_input=False, include_context=False)
