@@ -7,32 +7,21 @@ table, and SQLite, which has no network to save, runs a prepared statement for e
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, insert, text, update
+from sqlalchemy import Column, Connection, Dialect, String, Table, bindparam, insert, text, update
 
 from worker.tickets import schema
 
 DATA = ("value_text", "value_date", "value_int", "index_value", "index_set")
-_ARRAYS = {
-    "id": "bigint[]",
-    "field_id": "integer[]",
-    "value_text": "text[]",
-    "value_date": "timestamp[]",
-    "value_int": "bigint[]",
-    "index_value": "smallint[]",
-    "index_set": "smallint[]",
-}
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows in order; all of them have the same keys."""
     if not rows:
         return
-    statement = insert(table)
     if connection.dialect.name == "postgresql":
-        # Asking for something back makes SQLAlchemy send rows together instead of one by one.
-        connection.execute(statement.returning(table.c.id), list(rows)).all()
+        _insert_from_arrays(connection, table, rows)
     else:
-        connection.execute(statement, list(rows))
+        connection.execute(insert(table), list(rows))
 
 
 def overwrite_values(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -63,11 +52,26 @@ def overwrite_values(connection: Connection, rows: Sequence[Mapping[str, Any]]) 
     return _overwrite_from_derived_table(connection, columns, rows)
 
 
+def _insert_from_arrays(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    names = list(rows[0])
+    columns = ", ".join(names)
+    connection.execute(
+        text(
+            f"INSERT INTO {table.name} ({columns}) "  # noqa: S608 - our own table and columns
+            f"SELECT {columns} FROM unnest({_arrays(connection, table, names)}) "
+            f"WITH ORDINALITY AS news({columns}, place) ORDER BY place"
+        ),
+        {name: [row[name] for row in rows] for name in names},
+    )
+
+
 def _overwrite_from_arrays(
     connection: Connection, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
 ) -> int:
     names = ["id", *columns]
-    arrays = ", ".join(f"CAST(:{name} AS {_ARRAYS[name]})" for name in names)
+    arrays = _arrays(connection, schema.dynamic_field_value, names)
     changes = ", ".join(f"{name} = news.{name}" for name in columns)
     statement = text(
         f"UPDATE dynamic_field_value AS v SET {changes} "  # noqa: S608 - our own column names
@@ -76,6 +80,19 @@ def _overwrite_from_arrays(
     return connection.execute(
         statement, {name: [row[name] for row in rows] for name in names}
     ).rowcount
+
+
+def _arrays(connection: Connection, table: Table, names: Sequence[str]) -> str:
+    """One typed array for each column: a statement of constant length, whatever the rows."""
+    types = {name: _type_of(table.c[name], connection.dialect) for name in names}
+    return ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in types.items())
+
+
+def _type_of(column: Column[Any], dialect: Dialect) -> str:
+    # A cast to VARCHAR(n) would cut a text silently; as TEXT it is refused where it is too long.
+    if isinstance(column.type, String):
+        return "TEXT"
+    return column.type.compile(dialect)
 
 
 def _overwrite_from_derived_table(
