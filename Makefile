@@ -14,7 +14,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test check servers lock clean
+.PHONY: help demo test check servers docs lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,9 @@ check: $(TEST) ## Lint, format, types, and which package may import which
 
 servers: ## Install the servers that the tests need (Debian packages; starts none of them)
 	@.ci/servers
+
+docs: $(TEST) ## Write docs/reference anew from the code
+	@$(BIN)/python docs/generate.py
 
 lock: ## Resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade for the newest versions)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv; elsewhere: make lock UV=path" >&2; exit 1; }

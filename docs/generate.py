@@ -1,0 +1,457 @@
+"""Writes the reference pages from the code, so that they cannot say anything else.
+
+``make docs`` runs it; a test compares its answer with the files in the repository.
+"""
+
+import inspect
+import json
+import re
+import types
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import typer
+from pydantic import AliasChoices, BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from directory.config import (
+    CompanyConfig,
+    LdapSourceConfig,
+    MapEntry,
+    SourceConfig,
+    SqlSourceConfig,
+    TlsConfig,
+)
+from mapping import transforms
+from mapping.model import Decision
+from worker import cli, events, settings
+from worker.handlers.explain import REASONS
+from worker.inbox_scripts import MAX_FIELD_BYTES, MAX_FIELDS
+from worker.outcomes import DISPOSITIONS, Disposition, Kind
+
+REFERENCE = Path(__file__).parent / "reference"
+
+GENERATED = "<!-- Written by `make docs` from the code; change it there. -->"
+
+_NOTE = re.compile(r" ?\((?:deviation )?D\d+\)| ?\(design section [\d.]+\)")
+"""Numbers of rules that the code refers to, of no use to a reader of the reference."""
+
+EXIT_CODES: Mapping[cli.Exit, str] = {
+    cli.Exit.OK: "done",
+    cli.Exit.NO: "the answer is no: no source knows the login, or there is no such ticket",
+    cli.Exit.USAGE: "wrong usage, wrong settings, or a ticket database that does not fit",
+    cli.Exit.UNAVAILABLE: "something did not answer: a source, the ticket database, Redis",
+    cli.Exit.INTERRUPTED: "interrupted with Ctrl-C",
+}
+
+KINDS: Mapping[Kind, str] = {
+    Kind.WRITTEN: "at least one field was written or emptied",
+    Kind.UNCHANGED: "nothing had to be written, and nothing was kept back for the frontend",
+    Kind.KEPT: "nothing was written; at least one field keeps the frontend's value",
+    Kind.NO_SUCH_TICKET: "the ticket does not exist",
+    Kind.WAITING: "a source that could know the customer user does not answer",
+    Kind.CONFLICT: "somebody kept changing the ticket while it was handled",
+    Kind.FAILED: "an error of the event itself, or values that the database refuses",
+    Kind.MALFORMED: "not an event of the contract",
+}
+
+FATES: Mapping[Disposition, str] = {
+    Disposition.SETTLE: "leaves the inbox",
+    Disposition.WAIT: "moves to the waiting room of the source, and comes back when it answers",
+    Disposition.RETRY: "goes behind all others; no attempt is counted",
+    Disposition.FAIL: "goes behind all others; after `inbox.max_attempts` it is parked",
+    Disposition.PARK: "moves to the dead letters at once",
+}
+
+DECISIONS: Mapping[Decision, str] = {
+    Decision.WRITE: "the directory's value is written",
+    Decision.CLEAR: "the field is emptied",
+    Decision.UNCHANGED: "the field holds the right value already",
+    Decision.KEEP: "the field keeps what it holds",
+    Decision.REFUSE: "nothing can be written into the field; it keeps what it holds",
+}
+
+
+def pages() -> Mapping[str, str]:
+    """The text of every generated file, by its name in ``docs/reference``."""
+    return {
+        "cli.md": _cli(),
+        "events.md": _events(),
+        "events.schema.json": _json(events.json_schema()),
+        "outcomes.md": _outcomes(),
+        "settings.md": _settings(),
+        "settings.schema.json": _json(settings.Settings.model_json_schema(by_alias=False)),
+        "transforms.md": _transforms(),
+    }
+
+
+def main() -> None:
+    """Write the files."""
+    for name, text in pages().items():
+        (REFERENCE / name).write_text(text, encoding="utf-8")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+
+
+def _page(title: str, *parts: str) -> str:
+    return "\n\n".join((f"# {title}", GENERATED, *(part.strip() for part in parts))) + "\n"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines
+    )
+
+
+def _plain(text: str) -> str:
+    return _NOTE.sub("", " ".join(text.split())).strip()
+
+
+# Settings
+
+
+def _settings() -> str:
+    rows = {
+        "mapping": ("RuleSettings", settings.RuleSettings, "mapping.rules[]", None),
+        "tickets": (
+            "OtoboCacheSettings",
+            settings.OtoboCacheSettings,
+            "tickets.otobo_cache",
+            "tickets.otobo_cache",
+        ),
+    }
+    parts = [_SETTINGS_INTRO]
+    for name, field in settings.Settings.model_fields.items():
+        if name in {"sources", "companies"}:
+            continue
+        model = _model(field)
+        parts += [f"## [{name}]", _summary(model), _keys(model, name)]
+        if name in rows:
+            _, inner, title, path = rows[name]
+            heading = f"[[{title[:-2]}]]" if title.endswith("[]") else f"[{title}]"
+            parts += [f"## {heading}", _summary(inner), _keys(inner, path)]
+    sources = "sources.CustomerUser1"
+    shared = set(SourceConfig.model_fields)
+    parts += [
+        "## [sources.CustomerUser]",
+        _SOURCES_INTRO,
+        _keys(SourceConfig, sources, skip={"slot"}),
+        '### kind = "sql"',
+        _summary(SqlSourceConfig),
+        _keys(SqlSourceConfig, sources, skip=shared),
+        '### kind = "ldap"',
+        _summary(LdapSourceConfig),
+        _keys(LdapSourceConfig, sources, skip=shared - {"timeout"}),
+        f"### [{sources}.tls]",
+        _summary(TlsConfig),
+        _keys(TlsConfig, f"{sources}.tls"),
+        f"### [{sources}.map]",
+        _MAP_INTRO,
+        _keys(MapEntry, None),
+        "## [companies.CustomerCompany]",
+        _COMPANIES_INTRO,
+        _keys(CompanyConfig, "companies.CustomerCompany", skip={"slot"}),
+    ]
+    return _page("Settings", *parts)
+
+
+_SETTINGS_INTRO = """\
+Every key, its default, and where else it can be set. Later ones win:
+
+1. defaults;
+2. the TOML file: `--config FILE`, else `$FIELDFARE_CONFIG`, else `./fieldfare.toml`, else
+   `/etc/fieldfare/fieldfare.toml`;
+3. `.env` in the working directory;
+4. environment variables;
+5. secret files: one file for each key, named like the key with `__` between the parts
+   (`tickets__password`), in `$FIELDFARE_SECRETS_DIR`, else in `/run/secrets`.
+
+Keys that do not exist are errors. Lists and tables in an environment variable are written as JSON.
+A key marked *secret* never shows up in logs, errors or `fieldfare config show`; better keep it out
+of the TOML file. Every key but those of a list's items can stand in a secret file.
+
+Under OTOBO's own names you can give: `[CustomerUser]` to `[CustomerUser10]`, `[CustomerCompany]`
+to `[CustomerCompany10]`, `[CustomerPreferences]`, `["DynamicFieldFromCustomerUser::Mapping"]` and
+`["Ticket::Frontend::AgentTicketPhone###DynamicField"]` for any screen. Inside such a block the
+options have OTOBO's names too, and nested `Params` may stay as they are. The machine-readable
+form of this page is [settings.schema.json](settings.schema.json); it knows Fieldfare's own names.
+"""
+
+
+_SOURCES_INTRO = """\
+The customer user sources. Their names are the places in the order: `CustomerUser` is asked first,
+then `CustomerUser1` to `CustomerUser10`. The environment variables are shown for `CustomerUser1`.
+These keys are common to both kinds:
+"""
+
+_MAP_INTRO = """\
+Which variable comes from which column or attribute. The short form is
+`UserFirstname = "first_name"`. A table in its place says more, and so does OTOBO's row of three to
+ten columns, whose order is variable, label, storage, and then as in this table:
+"""
+
+_COMPANIES_INTRO = """\
+Where customers (companies) are kept: `CustomerCompany`, then `CustomerCompany1` to
+`CustomerCompany10`. The environment variables are shown for `CustomerCompany`.
+"""
+
+
+def _model(field: FieldInfo) -> Any:
+    return field.annotation
+
+
+def _summary(model: Any) -> str:
+    return _plain(inspect.cleandoc(model.__doc__ or "").split("\n\n")[0].replace("``", "`"))
+
+
+def _keys(model: Any, path: str | None, *, skip: Collection[str] = ()) -> str:
+    with_otobo = any(_otobo_names(field) for field in model.model_fields.values())
+    head = ["Key", "Values", "Default", "What it does"]
+    head += ["Environment variable"] * (path is not None) + ["OTOBO's name"] * with_otobo
+    rows = []
+    for name, field in model.model_fields.items():
+        if name in skip or (
+            isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        ):
+            continue
+        key = field.alias or name.rstrip("_")
+        told = [_plain(field.description or "")]
+        if _is_secret(field):
+            told.append(f"*Secret*; file `{f'{path}.{key}'.replace('.', '__').lower()}`.")
+        row = [f"`{key}`", _values(field.annotation), _default(field), " ".join(filter(None, told))]
+        if path is not None:
+            row.append(f"`FIELDFARE_{f'{path}.{key}'.replace('.', '__').upper()}`")
+        if with_otobo:
+            row.append(", ".join(f"`{other}`" for other in _otobo_names(field)))
+        rows.append(row)
+    return _table(head, rows)
+
+
+def _otobo_names(field: FieldInfo) -> list[str]:
+    alias = field.validation_alias
+    return [str(name) for name in alias.choices] if isinstance(alias, AliasChoices) else []
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return field.annotation is SecretStr or SecretStr in get_args(field.annotation)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "**needed**"
+    default = field.get_default(call_default_factory=True)
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    if default is None:
+        return "unset"
+    if isinstance(default, tuple) and default and isinstance(default[0], MapEntry):
+        return ", ".join(f'`{entry.variable} = "{entry.storage}"`' for entry in default)
+    return f"`{_toml(default)}`"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+_WORDS: Mapping[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true, false",
+    Path: "path",
+    SecretStr: "text",
+    MapEntry: "row",
+    settings.RuleSettings: "rule",
+    Any: "anything",
+}
+
+
+def _values(annotation: Any) -> str:
+    """What a key takes, in the words of people who write TOML."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation in _WORDS:
+        return _WORDS[annotation]
+    if getattr(annotation, "__metadata__", None) is not None:  # Annotated
+        return _values(arguments[0])
+    if origin is types.UnionType or str(origin) == "typing.Union":
+        return " or ".join(
+            dict.fromkeys(_values(one) for one in arguments if one is not type(None))
+        )
+    if str(origin) == "typing.Literal":
+        return ", ".join(f"`{_toml(one)}`" for one in arguments)
+    if origin is tuple:
+        return f"list of {_values(arguments[0])}"
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return f"table of {_values(arguments[1])}"
+    msg = f"no word for {annotation!r}"
+    raise ValueError(msg)
+
+
+# Command line
+
+
+_CLI_INTRO = """\
+`fieldfare --config FILE COMMAND` names the settings file; without it `$FIELDFARE_CONFIG`,
+`./fieldfare.toml` and `/etc/fieldfare/fieldfare.toml` are tried. `--help` after any command shows
+what stands here.
+"""
+
+
+def _cli() -> str:
+    codes = _table(
+        ["Code", "Meaning"], [[str(int(code)), meaning] for code, meaning in EXIT_CODES.items()]
+    )
+    root = typer.main.get_command(cli.app)
+    parts = [
+        root.help or "",
+        _CLI_INTRO,
+        "## Exit codes",
+        codes,
+    ]
+    parts += [part for path, command in _commands(root) for part in _command(path, command)]
+    return _page("Command line", *parts)
+
+
+def _commands(group: Any, path: str = "fieldfare") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+def _command(path: str, command: Any) -> Iterator[str]:
+    arguments = [one for one in command.params if one.param_type_name == "argument"]
+    options = [one for one in command.params if one.param_type_name == "option"]
+    words = [_metavar(one) for one in arguments]
+    yield f"## {path}"
+    yield "`" + " ".join([path, *(["[OPTIONS]"] if options else []), *words]) + "`"
+    yield command.help or ""
+    rows = [[f"`{_metavar(one)}`", one.help or ""] for one in arguments]
+    for one in options:
+        names = ", ".join(f"`{name}`" for name in [*one.opts, *one.secondary_opts])
+        shown = "" if one.default in (None, False) or one.is_flag else f" Default: `{one.default}`."
+        choices = get_args(one.type_descriptor.annotation) if not one.multiple else ()
+        values = f" One of {', '.join(f'`{choice}`' for choice in choices)}." if choices else ""
+        rows.append([names, f"{one.help or ''}{values}{shown}"])
+    if rows:
+        yield _table(["Argument or option", "Meaning"], rows)
+
+
+def _metavar(argument: Any) -> str:
+    return str(argument.metavar or argument.name.upper())
+
+
+# Events
+
+
+def _events() -> str:
+    rows = []
+    for name, field in events.TicketCreated.model_fields.items():
+        needed = "yes" if field.is_required() or name == "type" else "no"
+        rows.append([f"`{name}`", needed, field.description or "What happened; see above."])
+    names = {ours: theirs for theirs, ours in events.OTOBO_NAMES.items()}
+    kinds = [
+        [f"`{kind}`", f"`{names[kind]}`", _summary(model)]
+        for kind, model in (
+            ("ticket.created", events.TicketCreated),
+            ("ticket.customer_changed", events.CustomerChanged),
+        )
+    ]
+    return _page(
+        "Events",
+        "An event asks for a ticket to be looked at. It carries no values: what the ticket and the "
+        "directory say when it is handled decides. So an event may come twice, late or out of "
+        "order.",
+        "A producer appends it to the Redis stream `fieldfare:events`; every field is text:",
+        "```sh\nredis-cli XADD fieldfare:events '*' type ticket.created ticket_id 4711\n```",
+        "[How to emit from your language](../how-to/producers.md) has complete examples.",
+        "## Types",
+        _table(["`type`", "OTOBO's name, also accepted", "Meaning"], kinds),
+        "## Fields",
+        _table(["Field", "Needed", "Meaning"], _with_type_first(rows)),
+        "`fields` is a JSON list of names, or names with commas or blanks between them. Fields "
+        "that are not in the table are ignored. An event has at most "
+        f"{MAX_FIELDS} fields of at most {MAX_FIELD_BYTES} bytes each, in UTF-8; what cannot be "
+        "understood is parked among the dead letters as `malformed`.",
+        "The JSON Schema of the contract is [events.schema.json](events.schema.json).",
+        "## What the optional fields change",
+        "`screen` and `fields` tell who owns a value, see "
+        "[precedence](../explanation/precedence.md). `time` tells which request the event "
+        "belongs to; without it, the time of its arrival is taken. `event_id` is repeated in the "
+        "log, and so is `user_id`.",
+    )
+
+
+def _with_type_first(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    return sorted(rows, key=lambda row: row[0] != "`type`")
+
+
+# Outcomes
+
+
+def _outcomes() -> str:
+    outcomes = [[f"`{kind.value}`", KINDS[kind], FATES[DISPOSITIONS[kind]]] for kind in Kind]
+    decisions = [[f"`{decision.value}`", DECISIONS[decision]] for decision in Decision]
+    reasons = [[f"`{reason.value}`", text] for reason, text in REASONS.items()]
+    return _page(
+        "Outcomes, decisions and reasons",
+        "## Outcomes of an event",
+        "Each handled event ends in one log line `ticket.enriched` with one of these words in "
+        "`outcome`. `failed` comes without that line where the error leaves none to write, and "
+        "`malformed` with the line `event.malformed`.",
+        _table(["Outcome", "Meaning", "What becomes of the event"], outcomes),
+        "## Decisions on a field",
+        "`fieldfare explain` shows one for each mapped field.",
+        _table(["Decision", "Meaning"], decisions),
+        "## Reasons",
+        "`fieldfare explain` says why; `--json` prints the word in the left column.",
+        _table(["Reason", "Meaning"], reasons),
+        "## Reasons of dead letters",
+        _table(
+            ["Reason", "Meaning"],
+            [
+                ["`malformed`", "the entry is not an event of the contract"],
+                ["`failed`", "every attempt (`inbox.max_attempts`) ended in an error"],
+                ["`killed_workers`", "no worker process survived it, though it was handled alone"],
+            ],
+        ),
+    )
+
+
+# Transforms
+
+
+def _transforms() -> str:
+    rows = [
+        [f"`{name}`", f"`{example}`", _summary_of(getattr(transforms, name))]
+        for name, example in transforms.EXAMPLES.items()
+    ]
+    return _page(
+        "Transforms",
+        "A rule names them in `transform`, and they apply in that order:",
+        '```toml\n[[mapping.rules]]\nfrom = "UserPhone"\nto = "CustomerPhone"\n'
+        'transform = ["strip", { replace = ["+49", "0"] }, { truncate = 20 }]\n```',
+        "A value is one text or several (an LDAP attribute, a Multiselect of the customer user). "
+        "A transform of a single text applies to each of several. An empty text stays empty, "
+        "unless a `lookup` names it.",
+        _table(["Transform", "As written", "Gives"], rows),
+        "`date` reads with the codes of Python's `strptime`; without `to` it writes what fields of "
+        "the types Date and DateTime take. A text that is no such date leaves its field as it is.",
+    )
+
+
+def _summary_of(function: Any) -> str:
+    return _plain(inspect.getdoc(function) or "").split(" A time ")[0]
+
+
+if __name__ == "__main__":
+    main()
