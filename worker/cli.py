@@ -16,7 +16,7 @@ import redis
 import typer
 from rich.console import Console
 
-from directory.errors import DirectoryError
+from directory.errors import DirectoryError, SourceMisconfigured
 from directory.model import Found, Unavailable
 from worker import logs, render
 from worker.embed import DemoError, EmbeddedServerError
@@ -214,7 +214,7 @@ def answering() -> Iterator[None]:
     logs.configure("warning", "auto")
     try:
         yield
-    except (SettingsError, TicketDatabaseMisfit) as error:
+    except (SettingsError, SourceMisconfigured, TicketDatabaseMisfit) as error:
         complain(str(error))
         raise typer.Exit(Exit.USAGE) from None
     except (TicketDatabaseUnavailable, DirectoryError, EmbeddedServerError, DemoError) as error:

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NestedSecretsSettingsSource,
@@ -45,10 +53,23 @@ SECTION = ConfigDict(
     hide_input_in_errors=True,  # the input may be a password
 )
 
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+
 _OTOBO_CACHE_DIRECTORY = "/opt/otobo/var/tmp/CacheFileStorable"
 
 FieldName = Annotated[str, Field(min_length=1, max_length=191)]
 Seconds = Annotated[float, Field(gt=0)]
+
+
+def _redis_url(value: SecretStr) -> SecretStr:
+    """The client would find out late, and repeat the URL with its password."""
+    if not value.get_secret_value().startswith(REDIS_SCHEMES):
+        msg = f"must begin with {', '.join(REDIS_SCHEMES)}; right: redis://redis.example.org:6379/0"
+        raise ValueError(msg)
+    return value
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 
 
 class OtoboCacheSettings(BaseModel):
@@ -59,7 +80,7 @@ class OtoboCacheSettings(BaseModel):
     kind: Literal["none", "redis", "file"] = Field(
         "none", description="OTOBO's Cache::Module: Redis, FileStorable, or none to leave alone."
     )
-    url: SecretStr | None = Field(
+    url: RedisUrl | None = Field(
         None, description="redis: OTOBO's Cache::Redis server.", examples=["redis://otobo:6379/0"]
     )
     directory: Path | None = Field(
@@ -123,7 +144,7 @@ class RedisSettings(BaseModel):
 
     model_config = SECTION
 
-    url: SecretStr = Field(
+    url: RedisUrl = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
         description="Where it listens; rediss:// for TLS, with ?ssl_ca_certs=FILE for a CA file.",
         examples=["redis://redis.example.org:6379/0"],

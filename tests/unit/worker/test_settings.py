@@ -312,6 +312,10 @@ SOURCE = (
             ["tickets.otobo_cache", "needs directory", "CacheFileStorable"],
         ),
         (
+            MINIMAL + '[redis]\nurl = "http://h"\n',
+            ["redis.url", "redis://, rediss://, unix://", "right: redis://redis.example.org"],
+        ),
+        (
             MINIMAL + "[inbox]\nrenew_seconds = 10\n",
             ["inbox", "at most half of claim_seconds", "3 and 15"],
         ),
@@ -427,6 +431,7 @@ def test_without_any_file_the_place_says_so() -> None:
         '[tickets]\nurl = ["hunter2"]\n',
         MINIMAL + 'password = ["hunter2"]\n',
         MINIMAL + "[redis]\nurl = { hunter2 = 1 }\n",
+        MINIMAL + '[redis]\nurl = "http://:hunter2@h"\n',
         MINIMAL + SOURCE + 'password = ["hunter2"]\n',
         MINIMAL + SOURCE + 'url = "postgresql://u:hunter2@h/d"\ndsn = "DBI:Pg:dbname=hunter2"\n',
         MINIMAL + '[log]\nlevel = "hunter2"\n',
@@ -486,9 +491,9 @@ def test_settings_cannot_be_changed() -> None:
     settings = load(write(MINIMAL))
 
     with pytest.raises(ValidationError):
-        settings.tickets.worker_user = "other"  # type: ignore[misc]
+        settings.tickets.worker_user = "other"
     with pytest.raises(ValidationError):
-        settings.cache = settings.cache
+        settings.cache = settings.cache  # type: ignore[misc]
 
 
 def test_no_secret_can_be_read_in_what_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
