@@ -1,0 +1,179 @@
+"""An installation: a ticket system on PostgreSQL, people in slapd and in a CRM, a Redis."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+from tests import otobo, servers
+from tests.acceptance.processes import Cli
+from tests.contract.ldap_source import LdapDirectory
+from tests.contract.sql_source import SqlDirectory
+from worker.tickets import schema
+
+FIELDS = ("CustomerMail", "CustomerName", "CustomerPhone")
+
+SETTINGS = """\
+[tickets]
+url = "{tickets}"
+user = "{user}"
+password = "{password}"
+statement_timeout = 60
+lock_timeout = 60
+
+[redis]
+url = "{redis}"
+
+[inbox]
+claim_seconds = 2
+renew_seconds = 0.5
+
+[CustomerUser]
+Name = "CRM"
+Module = "Kernel::System::CustomerUser::DB"
+CustomerKey = "login"
+CustomerID = "customer_id"
+url = "{crm}"
+Params = {{ Table = "people", ForeignDB = 1 }}
+Map = {{ UserLogin = "login", UserFirstname = "first_name", UserLastname = "last_name", \
+UserEmail = "email", UserPhone = "phone" }}
+
+[CustomerUser1]
+Name = "Staff"
+Module = "Kernel::System::CustomerUser::LDAP"
+CustomerKey = "uid"
+CustomerID = "o"
+timeout = {timeout}
+Map = {{ UserLogin = "uid", UserFirstname = "givenName", UserLastname = "sn", \
+UserEmail = "mail", UserPhone = "telephoneNumber" }}
+[CustomerUser1.Params]
+Host = "{ldap}"
+BaseDN = "ou=people,{base}"
+UserDN = "{admin}"
+UserPw = "{admin_password}"
+
+["DynamicFieldFromCustomerUser::Mapping"]
+UserEmail = "CustomerMail"
+UserPhone = "CustomerPhone"
+
+[[mapping.rules]]
+from = "{{UserFirstname}} {{UserLastname}}"
+to = "CustomerName"
+
+["Ticket::Frontend::AgentTicketPhone###DynamicField"]
+CustomerPhone = 1
+"""
+
+
+class Installation:
+    """Servers with something in them, and a settings file for them.
+
+    Attributes:
+        people: logins of customer users in slapd, whose values all begin with ``VALUE-``.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ticket_url: str,
+        redis: servers.RedisServer,
+        slapd: servers.SlapdServer,
+    ) -> None:
+        self.folder = folder
+        self.redis = redis
+        self.slapd = slapd
+        self.ticket_url = ticket_url
+        self.otobo = otobo.Otobo(ticket_url)
+        self.otobo.add_fields(FIELDS)
+        self.crm = SqlDirectory(f"sqlite:///{folder / 'crm.sqlite'}", None, folder)
+        self.ldap = LdapDirectory(slapd)
+        self.people = tuple(f"user{number}" for number in range(10))
+        for login in self.people:
+            self.ldap.add_person(
+                login,
+                "VALUE-First",
+                login.replace("user", "VALUE-Last"),
+                f"VALUE-{login}@example.com",
+                "ACME",
+                login.replace("user", "VALUE-"),
+            )
+        self.crm.add_person("anna", "VALUE-Anna", "VALUE-Berg", "VALUE-a@b.c", "ACME", "VALUE-42")
+        self.config = folder / "fieldfare.toml"
+        self.write_settings()
+
+    def write_settings(self, timeout: float = 2.0) -> None:
+        url = sqlalchemy.make_url(self.ticket_url)
+        bare = url.set(username=None, password=None).render_as_string()
+        self.config.write_text(
+            SETTINGS.format(
+                tickets=bare,
+                user=url.username,
+                password=url.password,
+                redis=self.redis.url,
+                crm=self.crm.url,
+                ldap=self.slapd.uri,
+                base=self.slapd.base_dn,
+                admin=self.slapd.admin_dn,
+                admin_password=self.slapd.admin_password,
+                timeout=timeout,
+            )
+        )
+
+    def expected(self, login: str) -> dict[str, list[object]]:
+        """The fields of a ticket of one of ``people``."""
+        number = login.removeprefix("user")
+        return {
+            "CustomerMail": [f"VALUE-{login}@example.com"],
+            "CustomerName": [f"VALUE-First VALUE-Last{number}"],
+            "CustomerPhone": [f"VALUE-{number}"],
+        }
+
+    def close(self) -> None:
+        self.crm.close()
+        self.ldap.close()
+        self.otobo.close()
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Iterator[Callable[..., Cli]]:
+    """Makes command lines; what they started and still runs is killed in the end."""
+    made: list[Cli] = []
+
+    def make(config: Path | None = None, **variables: str) -> Cli:
+        made.append(Cli(tmp_path, config, **variables))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def installation(
+    postgresql_server: servers.PostgresqlServer,
+    redis_server: servers.RedisServer,
+    slapd: servers.SlapdServer,
+    tmp_path: Path,
+) -> Iterator[Installation]:
+    redis_server.start()
+    redis_server.flush()
+    url = postgresql_server.create_database()
+    engine = sqlalchemy.create_engine(url)
+    schema.create_all(engine)
+    otobo.seed(engine)
+    engine.dispose()
+    made = Installation(tmp_path, url, redis_server, slapd)
+    yield made
+    made.close()
+    postgresql_server.drop_database(url)
+
+
+@pytest.fixture
+def fieldfare(installation: Installation, cli: Callable[..., Cli]) -> Iterator[Cli]:
+    """The command line of the installation. Whatever it logged is searched in the end."""
+    made = cli(installation.config)
+    yield made
+    assert installation.slapd.admin_password not in made.everything()
+    logged = [line for daemon in made.daemons for line in daemon.said().splitlines()]
+    assert [line for line in logged if "VALUE-" in line] == []

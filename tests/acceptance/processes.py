@@ -1,0 +1,178 @@
+"""The command line as an operator runs it: in processes of their own, watched from outside.
+
+Nothing is imported from the product here. What every process printed is kept, so that a test can
+search all of it for what must never be printed.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+COMMAND = (sys.executable, "-m", "worker")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The machine's environment without any setting of ours."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("FIELDFARE_")}
+    # Tables must be as wide here as on everybody's machine.
+    return {**bare, "COLUMNS": "200", **more}
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + seconds
+    pause = Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        pause.wait(0.05)
+
+
+class Cli:
+    """``fieldfare`` with one settings file.
+
+    Attributes:
+        printed: standard output and standard error of every command so far.
+    """
+
+    def __init__(self, folder: Path, config: Path | None = None, **variables: str) -> None:
+        self.folder = folder
+        self.config = config
+        self.variables = variables
+        self.printed: list[str] = []
+        self.daemons: list[Daemon] = []
+
+    def arguments(self, arguments: Sequence[str]) -> list[str]:
+        named = ("--config", str(self.config)) if self.config else ()
+        return [*COMMAND, *named, *arguments]
+
+    def __call__(self, *arguments: str, exit_code: int = 0) -> "Said":
+        """Run a command to its end; it must end with this exit code, and never in a traceback."""
+        done = subprocess.run(
+            self.arguments(arguments),
+            cwd=self.folder,
+            env=environment(**self.variables),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        self.printed += [done.stdout, done.stderr]
+        assert "Traceback" not in done.stdout + done.stderr, done.stderr
+        assert done.returncode == exit_code, done.stdout + done.stderr
+        return Said(done.stdout, done.stderr)
+
+    def start(self, *arguments: str) -> "Daemon":
+        """Start a command that stays, in a session of its own as a terminal gives it one."""
+        output = self.folder / f"daemon-{len(self.daemons)}.log"
+        daemon = Daemon(self.arguments(arguments), self.folder, output, self.variables)
+        self.daemons.append(daemon)
+        return daemon
+
+    def close(self) -> None:
+        for daemon in self.daemons:
+            daemon.kill()
+
+    def everything(self) -> str:
+        """All that was printed by all processes."""
+        return "\n".join([*self.printed, *(daemon.said() for daemon in self.daemons)])
+
+
+class Said:
+    """What a command printed."""
+
+    def __init__(self, out: str, err: str) -> None:
+        self.out = out
+        self.err = err
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Daemon:
+    """A command that stays until it is told to stop."""
+
+    def __init__(
+        self, command: Sequence[str], folder: Path, output: Path, variables: Mapping[str, str]
+    ) -> None:
+        self._output = output
+        with output.open("wb") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environment(**variables),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def said(self) -> str:
+        return self._output.read_text(errors="replace")
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        """The JSON lines of an event in what it logged."""
+        logged = [line for line in self.said().splitlines() if line.startswith("{")]
+        return [line for line in map(json.loads, logged) if line.get("event") == event]
+
+    def until(self, text: str) -> None:
+        """Wait until it has printed something."""
+
+        def printed() -> bool:
+            assert self.process.poll() is None or text in self.said(), self.said()
+            return text in self.said()
+
+        until(printed, text)
+
+    def interrupt(self) -> None:
+        """Ctrl-C: the terminal sends it to the whole process group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def ended(self, seconds: float = 40.0) -> int:
+        """Wait for its end; returns its exit code."""
+        return self.process.wait(seconds)
+
+    def descendants(self) -> list[int]:
+        """Its process id and those of everything that it started."""
+        return descendants(self.process.pid)
+
+    def kill(self) -> None:
+        """SIGKILL to it and all that it started, at once: nobody cleans anything up."""
+        for pid in self.descendants() if self.process.poll() is None else ():
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait(10)
+
+
+def descendants(root: int) -> list[int]:
+    """A process and everything below it, whatever sessions they made for themselves."""
+    parents: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            status = (folder / "stat").read_text()
+        except OSError:
+            continue  # it has just ended
+        parent = int(status.rpartition(")")[2].split()[1])
+        parents.setdefault(parent, []).append(int(folder.name))
+    found = [root]
+    for pid in found:
+        found += parents.get(pid, [])
+    return found
+
+
+def running(pid: int) -> bool:
+    """Whether a process is there and not merely waited for."""
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
