@@ -86,12 +86,14 @@ def lookup(login: str, trace: Sequence[Trace], whole: Answer, *, as_json: bool) 
     overview = table("source", "name", "answer", "")
     for one in trace:
         mark = "decides" if one.decides else ""
-        overview.add_row(source_name(one.slot), one.name, Text(_answer_text(one.answer)), mark)
+        overview.add_row(
+            source_name(one.slot), Text(one.name), Text(_answer_text(one.answer)), mark
+        )
     show(overview)
     if attributes:
         rows = table("variable", "value")
         for name, value in sorted(attributes.items()):
-            rows.add_row(name, Text(_value_text(value)))
+            rows.add_row(Text(name), Text(_value_text(value)))
         show("", rows)
     elif isinstance(whole, Unavailable):
         show("", f"The directory cannot tell: {whole.reason}")
@@ -116,7 +118,7 @@ def explanation(found: Explanation, *, as_json: bool) -> None:
         changes = one.decision in {Decision.WRITE, Decision.CLEAR}
         value = f"{one.current} → {one.proposed}" if changes else one.current
         rows.add_row(
-            one.field,
+            Text(one.field),
             Text(value),
             Text(one.decision, style=COLOURS[one.decision]),
             Text(_why(one)),
@@ -132,7 +134,7 @@ def settings(effective: BaseModel, *, as_json: bool) -> None:
         return
     rows = table("setting", "value")
     for path, value in _leaves(tree):
-        rows.add_row(path, Text(json.dumps(value, ensure_ascii=False, default=str)))
+        rows.add_row(Text(path), Text(json.dumps(value, ensure_ascii=False, default=str)))
     show(rows)
 
 
