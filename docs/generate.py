@@ -40,7 +40,7 @@ _NOTE = re.compile(r" ?\((?:deviation )?D\d+\)| ?\(design section [\d.]+\)")
 EXIT_CODES: Mapping[cli.Exit, str] = {
     cli.Exit.OK: "done",
     cli.Exit.NO: "the answer is no: no source knows the login, or there is no such ticket",
-    cli.Exit.USAGE: "wrong usage, wrong settings, or a ticket database that does not fit",
+    cli.Exit.USAGE: "wrong usage or settings, a source or a ticket database that can never work so",
     cli.Exit.UNAVAILABLE: "something did not answer: a source, the ticket database, Redis",
     cli.Exit.INTERRUPTED: "interrupted with Ctrl-C",
 }
