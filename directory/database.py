@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import psycopg
 import pymysql
 import sqlalchemy
-from sqlalchemy import Connection, Engine, Row, event
+from sqlalchemy import Connection, Dialect, Engine, Row, event
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 
 from directory.config import DatabaseConfig
@@ -154,10 +154,31 @@ class Database:
                 self._engine.dispose(close=False)
             self._engine, self._pid = self._make(), os.getpid()
             self._driver = None
-            event.listen(self._engine, "connect", partial(self._remember, self._engine))
+            event.listen(self._engine, "do_connect", partial(self._connect, self._engine))
         return self._engine
 
-    def _remember(self, engine: Engine, driver: Any, _record: object) -> None:
+    def _connect(
+        self,
+        engine: Engine,
+        dialect: Dialect,
+        _record: object,
+        arguments: Sequence[Any],
+        settings: Mapping[str, Any],
+    ) -> Any:
+        """Connect, and know the connection as early as it can hang, so that it can be broken off.
+
+        PyMySQL waits for each octet of the greeting by itself; psycopg limits all of connecting.
+        """
+        if dialect.driver != "pymysql":
+            driver = dialect.connect(*arguments, **settings)
+            self._remember(engine, driver)
+            return driver
+        line = pymysql.Connection(*arguments, **settings, defer_connect=True)
+        self._remember(engine, line)
+        line.connect()
+        return line
+
+    def _remember(self, engine: Engine, driver: Any) -> None:
         if engine is self._engine:  # else it was given up while it connected
             self._driver = driver
 

@@ -1,6 +1,7 @@
 """What only SQL sources do: types, faults of a login, misfits, deadlines, counted statements."""
 
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.model import Absent, Answer, Attributes, Found, Unavailable
 from directory.sql import SqlSource
 from tests.contract.proxy import Dripper, Line
-from tests.contract.sql_source import MAP, SqlDirectory, no_ticket_engine
+from tests.contract.sql_source import MAP, SqlDirectory, no_ticket_engine, sql_config
 from tests.servers import MariadbServer, PostgresqlServer
 
 
@@ -638,6 +639,28 @@ def test_a_server_that_drips_holds_nobody_longer_than_the_timeout(
 
         assert time.monotonic() - begun < 1.0
         assert isinstance(answer, Unavailable)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "greeting"),
+    [("postgresql", b"R" * 99), ("mysql", b"\xf0\0\0\0\x0a" + b"5" * 99)],
+)
+def test_a_server_that_drips_keeps_no_thread_of_ours(scheme: str, greeting: bytes) -> None:
+    others = set(threading.enumerate())
+    with Dripper(greeting, every=0.1) as server:
+        url = f"{scheme}://u:p@127.0.0.1:{server.port}/db"
+        source = SqlSource(sql_config(url=url, timeout=0.5), no_ticket_engine)
+        source.find(["jdoe"])
+
+        stranded = [
+            thread
+            for thread in threading.enumerate()
+            if thread.name == "fieldfare-sql" and thread not in others
+        ]
+        for thread in stranded:
+            thread.join(5)  # the greeting would last twice as long
+
+        assert not any(thread.is_alive() for thread in stranded)
 
 
 def test_a_statement_that_takes_too_long_is_ended(sql_directory: SqlDirectory) -> None:
