@@ -1,6 +1,7 @@
 """What does the ticket system itself know about customer users that a source has found?
 
-Their preferences, their customer (company), and their dynamic fields. Each reader answers for
+Their preferences, their customer (company), their dynamic fields, and the customers that they are
+assigned to. Each reader answers for
 many customer users in one statement, and raises ``DatabaseFault`` if it cannot be asked. How
 the answers are put together is the business of ``directory.attributes``.
 """
@@ -13,6 +14,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import ColumnClause, column, table
 
+from directory.assignments import Assignments
 from directory.config import CompanyConfig, PreferencesConfig
 from directory.database import Database, DatabaseFault, TicketEngine, open_database
 from directory.dsn import DsnError
@@ -181,6 +183,7 @@ class Companions:
     preferences: Preferences | None = None
     companies: Companies | None = None
     dynamic_fields: DynamicFields | None = None
+    assignments: Assignments | None = None
 
     def close(self) -> None:
         """Close connections of their own; the next question opens them again."""
@@ -217,6 +220,7 @@ def companions(
         preferences=Preferences(preferences, database, zone) if preferences.enabled else None,
         companies=Companies(opened) if opened else None,
         dynamic_fields=DynamicFields(database),
+        assignments=Assignments(database),
     )
 
 

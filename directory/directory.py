@@ -8,11 +8,13 @@ does not answer ends the search: a later source might give the data of another p
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from directory.attributes import Person, complete
+from directory.assignments import Assignments
+from directory.attributes import CUSTOMER_ID, Person, complete
 from directory.cache import Cache, keeps
 from directory.companions import Companions
+from directory.customer_ids import FURTHER_IDS, customer_ids
 from directory.database import DatabaseFault
-from directory.errors import SourceMisconfigured
+from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.model import SLOTS, Absent, Answer, CustomerUser, Found, Unavailable
 from directory.source import CustomerUserSource
 
@@ -61,6 +63,7 @@ class Directory:
                 raise SourceMisconfigured(slot, "two sources have this slot; each needs its own")
         self._companions = companions or Companions()
         self._cache = cache
+        self._configs = {source.config.slot: source.config for source in self._sources}
 
     @property
     def sources(self) -> Sequence[CustomerUserSource]:
@@ -148,6 +151,39 @@ class Directory:
         names = {key: company.get(COMPANY_NAME) for key, company in found.items()}
         return {key: name for key, name in names.items() if isinstance(name, str)}
 
+    def customer_ids(self, login: str) -> tuple[str, ...] | Unavailable:
+        """Ids of the customers that a customer user belongs to; see ``directory.customer_ids``."""
+        answer = self.find([login], {FURTHER_IDS, CUSTOMER_ID})[login]
+        if isinstance(answer, Unavailable):
+            return answer
+        assigned: Sequence[str] = ()
+        if self._companions.assignments is not None and login:
+            try:
+                assigned = self._companions.assignments.customers_of(login)
+            except DatabaseFault as fault:
+                return Unavailable("", f"assigned customers could not be read: {fault.reason}")
+        if not isinstance(answer, Found):
+            return customer_ids(None, {}, assigned)
+        user = answer.customer_user
+        return customer_ids(self._configs[user.slot], user.attributes, assigned)
+
+    def customer_id_list(
+        self, term: str = "", *, valid_only: bool = True
+    ) -> tuple[str, ...] | Unavailable:
+        """The customer ids of all sources, each once, sorted without regard to case."""
+        found: set[str] = set()
+        for source in self._sources:
+            try:
+                found |= set(source.customer_ids(term, valid_only=valid_only))
+            except SourceUnavailable as error:
+                return Unavailable(error.slot, error.reason)
+        return tuple(sorted(found, key=lambda id_: (id_.lower(), id_)))
+
+    @property
+    def assignments(self) -> Assignments | None:
+        """The relations between customer users and customers, where they can be read."""
+        return self._companions.assignments
+
     def ping(self, slot: str) -> None:
         """Ask the source of a slot for something small; a slot without source always answers.
 
@@ -175,9 +211,8 @@ class Directory:
         self, answers: Mapping[str, Answer], variables: Collection[str] | None
     ) -> Mapping[str, Answer]:
         """Add what the ticket system knows; whom it cannot be read for is unavailable."""
-        configs = {source.config.slot: source.config for source in self._sources}
         people = {
-            login: Person(configs[answer.customer_user.slot], answer.customer_user)
+            login: Person(self._configs[answer.customer_user.slot], answer.customer_user)
             for login, answer in answers.items()
             if isinstance(answer, Found)
         }

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from directory.config import LdapSourceConfig
+from directory.customer_id_list import ids_in_ldap
 from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.ldap_connection import LdapClient, NoAnswer, check_dn, check_filter
 from directory.ldap_messages import (
@@ -99,6 +100,14 @@ class LdapSource:
             outcomes |= self._ask(sent[start : start + LOGINS_PER_SEARCH], deadline)
         managers: dict[str, Sequence[bytes] | Unavailable] = {}
         return {login: self._answer(outcomes[login], managers, deadline) for login in logins}
+
+    def customer_ids(self, term: str = "", *, valid_only: bool = True) -> frozenset[str]:
+        """The customer ids of its customer users; see ``directory.customer_id_list``.
+
+        Raises:
+            SourceUnavailable: the server does not answer, or does not answer in full.
+        """
+        return ids_in_ldap(self._client, self._config, term, valid_only=valid_only)
 
     def ping(self) -> None:
         """Read the entry that the search begins with.

@@ -1,6 +1,6 @@
 """What a kind of source must be able to do: look up many logins at once and say how it went."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from directory.config import SourceConfig
@@ -38,6 +38,18 @@ class CustomerUserSource(Protocol):
             exactly or case-folded as the source is set. A fault of the source is
             ``Unavailable`` for every login it kept from being answered; a fault of one login
             is ``Absent`` for that login alone.
+        """
+        ...
+
+    def customer_ids(self, term: str = "", *, valid_only: bool = True) -> Collection[str]:
+        """The customer ids of its customer users, those that fit a term with ``*`` in it.
+
+        Args:
+            term: empty for all.
+            valid_only: leave out customer users that the source knows to be invalid.
+
+        Raises:
+            SourceUnavailable: with the reason why it does not answer.
         """
         ...
 

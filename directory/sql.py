@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.exc import NoSuchTableError
 
 from directory.config import SqlSourceConfig
-from directory.database import DatabaseFault, TicketEngine, open_database
+from directory.customer_id_list import ids_in_table, valid_ids
+from directory.database import Database, DatabaseFault, TicketEngine, open_database
 from directory.dsn import DsnError
 from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.model import Absent, Answer, AttributeValue, CustomerUser, Found, Unavailable
@@ -71,6 +72,7 @@ class SqlSource:
             self._database = open_database(config, ticket_engine)
         except DsnError as error:
             raise SourceMisconfigured(config.slot, error.problem) from None
+        self._tickets = Database(ticket_engine, config.timeout, shared=True)
         self._variables = {**columns_of(config), **stamps_of(config.foreign_db)}
         self._name_columns = _name_columns(config)
         types = {entry.storage: entry.storage_type for entry in config.map}
@@ -102,6 +104,18 @@ class SqlSource:
     def login_key(self, login: str) -> str:
         """The login as this source compares it."""
         return self._table.spelling(login)
+
+    def customer_ids(self, term: str = "", *, valid_only: bool = True) -> frozenset[str]:
+        """The customer ids of its customer users; see ``directory.customer_id_list``.
+
+        Raises:
+            SourceUnavailable: the database does not answer.
+        """
+        try:
+            valid = valid_ids(self._tickets) if valid_only and self._config.customer_valid else None
+            return ids_in_table(self._database, self._config, term, valid)
+        except DatabaseFault as fault:
+            raise SourceUnavailable(self._config.slot, fault.reason) from None
 
     def ping(self) -> None:
         """Ask for no row at all.

@@ -51,6 +51,9 @@ class Asked:
         self.before()
         return {login: self.answers.get(self.login_key(login), Absent()) for login in logins}
 
+    def customer_ids(self, term: str = "", *, valid_only: bool = True) -> frozenset[str]:
+        return frozenset()
+
     def login_key(self, login: str) -> str:
         return fold(login)
 

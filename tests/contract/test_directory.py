@@ -608,6 +608,9 @@ class Elsewhere:
             for login in logins
         }
 
+    def customer_ids(self, term: str = "", *, valid_only: bool = True) -> frozenset[str]:
+        return frozenset()
+
     def login_key(self, login: str) -> str:
         return login
 

@@ -46,6 +46,9 @@ class Listed:
             return Found(CustomerUser(self.config.slot, login, attributes))
         return self.answer or Absent()
 
+    def customer_ids(self, term: str = "", *, valid_only: bool = True) -> frozenset[str]:
+        return frozenset()
+
     def login_key(self, login: str) -> str:
         return login
 

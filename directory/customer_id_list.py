@@ -1,0 +1,108 @@
+"""Which customer ids are there among the customer users of a source? OTOBO's ``CustomerIDList``.
+
+The term is looked for with the source's search prefix and suffix around it. The server preselects;
+what fits is decided here.
+"""
+
+from collections.abc import Collection
+
+import sqlalchemy
+from sqlalchemy import ColumnClause, column, table
+
+from directory.config import LdapSourceConfig, SqlSourceConfig
+from directory.database import Database
+from directory.errors import SourceUnavailable
+from directory.ldap_connection import LdapClient, NoAnswer
+from directory.ldap_messages import SUCCESS, Search
+from directory.ldap_text import text_or_none
+from directory.ldap_wire import Deadline
+from directory.rows import bound, from_table
+from directory.values import to_text
+from directory.wildcards import ESCAPE, ldap_assertion, like, matches, pattern
+
+_VALID = table("valid", column("id"), column("name"))
+
+
+def valid_ids(tickets: Database) -> frozenset[str]:
+    """The ids that mean valid, as the ticket system has them.
+
+    Raises:
+        DatabaseFault: the ticket system's database does not answer.
+    """
+    rows = tickets.rows(
+        sqlalchemy.select(_VALID.c.id).where(_VALID.c.name == "valid"), tickets.deadline()
+    )
+    return frozenset(text for (id_,) in rows if (text := to_text(id_)) is not None)
+
+
+def ids_in_table(
+    database: Database, config: SqlSourceConfig, term: str, valid: Collection[str] | None
+) -> frozenset[str]:
+    """Customer ids of a table's rows.
+
+    Args:
+        database: where the table stands.
+        config: the source's settings.
+        term: with ``*`` as wildcard; empty for all.
+        valid: rows count whose CustomerValid is one of these; None for all rows.
+
+    Raises:
+        DatabaseFault: the database does not answer.
+    """
+    customer: ColumnClause[str] = column(config.customer_id)
+    statement = sqlalchemy.select(customer).distinct().select_from(from_table(config.table))
+    if valid is not None and config.customer_valid:
+        statement = statement.where(column(config.customer_valid).in_(bound(sorted(valid))))
+    wanted = _wanted(config, term)
+    if term:
+        searched = like(wanted) if config.compares_case else like(wanted).lower()
+        key = customer if config.compares_case else sqlalchemy.func.lower(customer)
+        statement = statement.where(key.like(searched, escape=ESCAPE))
+    rows = database.rows(statement, database.deadline())
+    texts = (to_text(value) for (value,) in rows)
+    return frozenset(
+        text
+        for text in texts
+        if text and (not term or matches(wanted, text, exact=config.compares_case))
+    )
+
+
+def ids_in_ldap(
+    client: LdapClient, config: LdapSourceConfig, term: str, *, valid_only: bool
+) -> frozenset[str]:
+    """Customer ids of a tree's entries, all values of the attribute.
+
+    Args:
+        client: asks the server.
+        config: the source's settings.
+        term: with ``*`` as wildcard; empty for all.
+        valid_only: entries count that CustomerUserValidFilter lets pass.
+
+    Raises:
+        SourceUnavailable: the server does not answer, or does not answer in full.
+    """
+    attribute = config.customer_id.lower()
+    wanted = _wanted(config, term) if term else "*"
+    filters = [f"({attribute}={ldap_assertion(wanted, config.source_charset)})"]
+    filters += [config.always_filter] if config.always_filter else []
+    if valid_only and config.customer_user_valid_filter:
+        filters.append(config.customer_user_valid_filter)
+    request = Search(config.base_dn, config.sscope, f"(&{''.join(filters)})", (attribute,))
+    try:
+        reply = client.search(request, Deadline.after(config.timeout))
+    except NoAnswer as error:
+        raise SourceUnavailable(config.slot, str(error)) from error
+    if reply.code != SUCCESS:
+        raise SourceUnavailable(config.slot, f"{reply.name} (result {reply.code})")
+    texts = (
+        text_or_none(octets, config.source_charset)
+        for entry in reply.entries
+        for octets in entry.attributes.get(attribute, ())
+    )
+    return frozenset(
+        text for text in texts if text and (not term or matches(wanted, text, exact=False))
+    )
+
+
+def _wanted(config: SqlSourceConfig | LdapSourceConfig, term: str) -> str:
+    return pattern(term, config.customer_user_search_prefix, config.customer_user_search_suffix)

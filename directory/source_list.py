@@ -1,0 +1,28 @@
+"""Which sources are there, and which of them can be written to? OTOBO's ``CustomerSourceList``."""
+
+from collections.abc import Iterable, Mapping
+
+from directory.config import LdapSourceConfig, SourceConfig
+
+
+def source_list(
+    configs: Iterable[SourceConfig], *, read_only: bool | None = None
+) -> Mapping[str, str]:
+    """Names for people by the sources' own names, in the order given.
+
+    Args:
+        configs: the sources.
+        read_only: False gives only those that can be written to. True gives only LDAP sources
+            that are set read-only, and leaves read-only databases out, as OTOBO does (observed
+            rule 58). None gives all.
+    """
+    return {
+        config.source_name: config.name or f"No Name {config.slot}"
+        for config in configs
+        if read_only is None or _is_listed(config, read_only=read_only)
+    }
+
+
+def _is_listed(config: SourceConfig, *, read_only: bool) -> bool:
+    ldap = isinstance(config, LdapSourceConfig)
+    return config.read_only and ldap if read_only else not (config.read_only or ldap)

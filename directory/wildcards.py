@@ -1,0 +1,37 @@
+"""What does a search term with ``*`` match? The same for SQL, for LDAP and here.
+
+``*`` is the only wildcard (D25); everything else is meant as it is written.
+"""
+
+import re
+
+from directory.folding import fold
+from directory.ldap_text import escaped
+
+ESCAPE = "!"
+"""What makes ``%`` and ``_`` literal in a LIKE; a backslash would need two forms of quoting."""
+
+
+def pattern(term: str, prefix: str, suffix: str) -> str:
+    """A search term with the source's prefix and suffix around it."""
+    return f"{prefix}{term.strip()}{suffix}"
+
+
+def like(wanted: str) -> str:
+    """A pattern for LIKE with ``ESCAPE``."""
+    literal = re.sub(r"[%_!]", lambda special: ESCAPE + special[0], wanted)
+    return re.sub(r"\*+", "%", literal)
+
+
+def ldap_assertion(wanted: str, charset: str) -> str:
+    """A pattern for an LDAP filter."""
+    parts = re.split(r"\*+", wanted)
+    return "*".join(escaped(part.encode(charset)) for part in parts)
+
+
+def matches(wanted: str, text: str, *, exact: bool) -> bool:
+    """Whether a text fits a pattern."""
+    if not exact:
+        wanted, text = fold(wanted), fold(text)
+    parts = map(re.escape, re.split(r"\*+", wanted))
+    return re.fullmatch(".*".join(parts), text, re.DOTALL) is not None
