@@ -6,6 +6,7 @@ they come from, because OTOBO reads an LDAP attribute by its first value (deviat
 Multiselect of the customer user is a list (deviation D22, joined with ", ").
 """
 
+import re
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
@@ -23,6 +24,8 @@ JOINED_PREFIX = "DynamicField_"
 
 SECRETS = frozenset({"UserPassword"})
 """Variables that are never written anywhere: a password's hash (deviation D18)."""
+
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 def texts_of(rule: Rule, attributes: Attributes, several: Several = "first") -> tuple[str, ...]:
@@ -53,7 +56,7 @@ def one_text(rule: Rule, texts: tuple[str, ...], several: Several = "first") -> 
 
 def is_text(text: str) -> bool:
     """Whether a database can store it: no NUL byte (observed rule 35), no lone surrogates."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    return _NOT_TEXT.search(text) is None
 
 
 def _texts(variable: str, attributes: Mapping[str, AttributeValue]) -> Texts:
