@@ -719,7 +719,7 @@ def test_the_canonical_line_names_fields_and_never_a_value(world: World) -> None
     )
 
     with capture_logs() as logs:
-        handle(services, created(ticket, fields=("Phone",), event_id="x-1"))
+        handle(services, created(ticket, fields=("Phone",), event_id="x-1", user_id=AGENT))
 
     (line,) = [line for line in logs if line["event"] == "ticket.enriched"]
     assert line.pop("duration_ms") > 0
@@ -731,6 +731,7 @@ def test_the_canonical_line_names_fields_and_never_a_value(world: World) -> None
         "outcome": "written",
         "type": "ticket.created",
         "event_id": "x-1",
+        "user_id": AGENT,
         "written": ["Lastname"],
         "kept": ["Phone"],
         "refused": ["Day", "None"],

@@ -290,6 +290,7 @@ def _log(entry: Entry, event: TicketEvent, verdict: Verdict, seconds: float) -> 
         type=event.type,
         entry=entry.id,
         event_id=event.event_id,
+        user_id=event.user_id,
         written=fields[Decision.WRITE] + fields[Decision.CLEAR],
         kept=fields[Decision.KEEP],
         refused=fields[Decision.REFUSE],
