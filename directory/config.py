@@ -61,6 +61,15 @@ def _empty_as_zero(value: Any) -> Any:
     return 0 if value in ("", None) else value
 
 
+def keyword_keys(schema: dict[str, Any]) -> None:
+    """In the JSON Schema, name keys like ``async_``, which is a keyword of Python, as people do."""
+    schema["properties"] = {
+        name.removesuffix("_"): found for name, found in schema["properties"].items()
+    }
+    if "required" in schema:
+        schema["required"] = [name.removesuffix("_") for name in schema["required"]]
+
+
 Flag = Annotated[bool, BeforeValidator(_empty_as_zero)]
 OptionalText = Annotated[str | None, BeforeValidator(_false_as_none)]
 
@@ -116,7 +125,13 @@ def _map_entries(value: Any) -> Any:
     return value
 
 
-SourceMap = Annotated[tuple[MapEntry, ...], BeforeValidator(_map_entries)]
+SourceMap = Annotated[
+    tuple[MapEntry, ...],
+    BeforeValidator(
+        _map_entries,
+        json_schema_input_type=dict[str, str | dict[str, Any]] | list[MapEntry | list[Any]],
+    ),
+]
 
 
 class TlsConfig(BaseModel):
@@ -318,6 +333,8 @@ class SqlSourceConfig(SourceConfig, DatabaseConfig):
 class LdapSourceConfig(SourceConfig):
     """A customer user source in an LDAP directory (``Kernel::System::CustomerUser::LDAP``)."""
 
+    model_config = ConfigDict(**STRICT, json_schema_extra=keyword_keys)
+
     default_list_fields: ClassVar[tuple[str, ...]] = ("cn", "mail")
     default_name_fields: ClassVar[tuple[str, ...]] = ("givenname", "sn")
 
@@ -362,7 +379,7 @@ class LdapSourceConfig(SourceConfig):
         False, "async", description="Accepted, without effect: an option of Net::LDAP."
     )
 
-    @field_validator("host", mode="before")
+    @field_validator("host", mode="before", json_schema_input_type=str | list[str])
     @classmethod
     def _one_or_several(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value

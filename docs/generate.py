@@ -37,6 +37,12 @@ GENERATED = "<!-- Written by `make docs` from the code; change it there. -->"
 _NOTE = re.compile(r" ?\((?:deviation )?D\d+\)| ?\(design section [\d.]+\)")
 """Numbers of rules that the code refers to, of no use to a reader of the reference."""
 
+TAKES: Mapping[str, str] = {
+    "map": "table, or list of rows",
+    "host": "text, or list of text",
+}
+"""What is accepted in more forms than its type says."""
+
 EXIT_CODES: Mapping[cli.Exit, str] = {
     cli.Exit.OK: "done",
     cli.Exit.NO: "the answer is no: no source knows the login, or there is no such ticket",
@@ -222,7 +228,12 @@ def _keys(model: Any, path: str | None, *, skip: Collection[str] = ()) -> str:
         told = [_plain(field.description or "")]
         if _is_secret(field):
             told.append(f"*Secret*; file `{f'{path}.{key}'.replace('.', '__').lower()}`.")
-        row = [f"`{key}`", _values(field.annotation), _default(field), " ".join(filter(None, told))]
+        row = [
+            f"`{key}`",
+            TAKES.get(key) or _values(field.annotation),
+            _default(field),
+            " ".join(filter(None, told)),
+        ]
         if path is not None:
             row.append(f"`FIELDFARE_{f'{path}.{key}'.replace('.', '__').upper()}`")
         if with_otobo:

@@ -28,7 +28,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from directory.config import AnySourceConfig, CompanyConfig, PreferencesConfig
+from directory.config import AnySourceConfig, CompanyConfig, PreferencesConfig, keyword_keys
 from directory.model import SLOTS, source_name
 from mapping import rules
 from mapping.precedence import Precedence
@@ -165,7 +165,7 @@ class CacheSettings(BaseModel):
 class RuleSettings(BaseModel):
     """A mapping rule in its long form."""
 
-    model_config = SECTION
+    model_config = ConfigDict(**SECTION, json_schema_extra=keyword_keys)
 
     from_: str = Field(
         alias="from",

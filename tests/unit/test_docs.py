@@ -78,6 +78,20 @@ def test_the_published_schema_is_the_one_that_the_command_prints() -> None:
     assert done == (ROOT / "docs/reference/settings.schema.json").read_text()
 
 
+def test_the_published_schema_has_the_keys_that_people_write() -> None:
+    published = json.loads((ROOT / "docs/reference/settings.schema.json").read_text())["$defs"]
+    assert published["RuleSettings"]["required"] == ["from", "to"]
+    assert "async" in published["LdapSourceConfig"]["properties"]
+    kinds = {
+        key: {one["type"] for one in published["LdapSourceConfig"]["properties"][key]["anyOf"]}
+        for key in ("map", "host")
+    }
+    assert kinds == {"map": {"object", "array"}, "host": {"string", "array"}}
+    assert [
+        one for one in published.values() if any(k.endswith("_") for k in one["properties"])
+    ] == []
+
+
 def test_the_settings_reference_has_every_environment_variable() -> None:
     text = (ROOT / "docs/reference/settings.md").read_text()
     for section in ("tickets", "redis", "cache", "mapping", "precedence", "inbox", "sweep", "log"):
