@@ -8,10 +8,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, make_url, text
 
 from mapping.model import Change, Decision, FieldDecision, Plan, Reason, TicketState, ValueRow
 from tests import servers
+from tests.contract.proxy import Line
 from tests.otobo import AGENT, ROOT, WORKER, WORKER_LOGIN, Otobo
 from worker.tickets.engine import ticket_engine
 from worker.tickets.sql import SqlTicketStore
@@ -651,6 +652,33 @@ def test_a_database_that_was_away_is_used_again(
     assert store.apply([made]) == {ticket_id: Applied(("Phone",))}
     assert otobo.values(ticket_id) == {"Phone": ["1"]}
     store.close()
+    otobo.close()
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_a_database_that_falls_silent_is_not_waited_for(
+    kind: str, database_of: Callable[[str], str]
+) -> None:
+    url = make_url(database_of(kind))
+    otobo = Otobo(url.render_as_string(hide_password=False))
+    otobo.add_field("Phone")
+    ticket_id = otobo.create_ticket("jdoe")
+    with Line(url.port or 0) as line:
+        engine = ticket_engine(
+            url.set(host="127.0.0.1", port=line.port), statement_timeout=0.2, lock_timeout=0.2
+        )
+        store = SqlTicketStore(engine, worker_user=WORKER_LOGIN)
+        made = plan(store.load([ticket_id], ["Phone"]), ticket_id, {"Phone": "1"})
+
+        line.hold()
+        with pytest.raises(TicketDatabaseUnavailable):
+            store.load([ticket_id], ["Phone"])
+        with pytest.raises(TicketDatabaseUnavailable):
+            store.apply([made])
+        line.release()
+
+        assert store.apply([made]) == {ticket_id: Applied(("Phone",))}
+        store.close()
     otobo.close()
 
 

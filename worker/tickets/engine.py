@@ -11,11 +11,12 @@ from contextlib import closing
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from worker.tickets.postgresql import ImpatientConnection
 from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
 
 DRIVERS = {
@@ -86,6 +87,8 @@ def ticket_engine(
         return engine
     # What is looked at again before COMMIT must show what others have committed meanwhile.
     settings["isolation_level"] = "READ COMMITTED"
+    # For a server that stopped answering; where it answers, its own timeouts come first.
+    deadline = math.ceil(statement_timeout + lock_timeout)
     if backend == "postgresql":
         given = address.query.get("options", "")
         options = given if isinstance(given, str) else " ".join(given)
@@ -96,9 +99,15 @@ def ticket_engine(
             "options": f"{options} -c statement_timeout={round(statement_timeout * 1000)} "
             f"-c lock_timeout={round(lock_timeout * 1000)}".strip(),
         }
-        return create_engine(address, connect_args=arguments, **settings)
-    # The sockets' own timeouts are for a server that stopped answering; the server's come first.
-    deadline = math.ceil(statement_timeout + lock_timeout)
+        engine = create_engine(address, connect_args=arguments, **settings)
+
+        def connect(_: Dialect, __: object, args: Any, options: Any) -> ImpatientConnection:
+            connection = ImpatientConnection.connect(*args, **options)
+            connection.patience = deadline
+            return connection
+
+        event.listen(engine, "do_connect", connect)
+        return engine
     engine = create_engine(
         address,
         connect_args={
