@@ -193,6 +193,25 @@ def test_definitions_are_read_again_when_they_change(otobo: Otobo, store: SqlTic
     assert before["Address"].internal
 
 
+def test_a_definition_is_read_as_texts(otobo: Otobo, store: SqlTicketStore) -> None:
+    values = "{0000-00-00: none, no: No, 12:30: noon, 007: ~, '': -}"
+    otobo.add_field("Odd", "Dropdown", f"---\nMultiValue: 1\nPossibleValues: {values}\nLink:\n")
+    ticket_id = otobo.create_ticket()
+
+    field = store.load([ticket_id], ["Odd"]).fields["Odd"]
+
+    assert field.valid
+    assert field.multi_value
+    assert field.config["PossibleValues"] == {
+        "0000-00-00": "none",
+        "no": "No",
+        "12:30": "noon",
+        "007": None,
+        "": "-",
+    }
+    assert field.config["Link"] is None
+
+
 @pytest.mark.parametrize("config", ["{not: [yaml", "- a list", "just text"])
 def test_a_definition_that_cannot_be_read_makes_its_field_invalid(
     otobo: Otobo, store: SqlTicketStore, config: str

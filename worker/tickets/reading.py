@@ -10,7 +10,7 @@ on old rows and a history that already knows of the new ones.
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import yaml
 from sqlalchemy import Connection, Row, and_, or_, select
@@ -21,7 +21,21 @@ from worker.tickets.store import Loaded
 from worker.tickets.system import TicketSystem
 
 # The C parser is some ten times faster and missing only where PyYAML was built without it.
-_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SAFE_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NULL = "tag:yaml.org,2002:null"
+
+
+class _TextLoader(_SAFE_LOADER):  # type: ignore[misc] # which of the two is known at run time only
+    """Takes every scalar but null for a text, as Perl does.
+
+    YAML 1.1 reads ``0000-00-00`` as a date, which there is none of, and ``no`` as false.
+    """
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag == _NULL]
+        for first, resolvers in _SAFE_LOADER.yaml_implicit_resolvers.items()
+    }
+
 
 _VALID = 1
 
@@ -63,7 +77,7 @@ def _version(row: _AnyRow) -> tuple[object, ...]:
 def _definition(row: _AnyRow, config: str | None) -> DynamicField:
     """A dynamic field; one whose configuration cannot be read counts as invalid and is left."""
     try:
-        parsed = yaml.load(config or "", Loader=_YAML_LOADER)  # noqa: S506 - a safe loader
+        parsed = yaml.load(config or "", Loader=_TextLoader)  # noqa: S506 - a safe loader
     except yaml.YAMLError:
         parsed = NotImplemented
     readable = parsed is None or isinstance(parsed, dict)
