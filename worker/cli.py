@@ -6,6 +6,7 @@ settings; 3 something did not answer (a source, the ticket database, Redis); 130
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from enum import IntEnum
@@ -232,8 +233,16 @@ def complain(message: str) -> None:
     )
 
 
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
-    """Run the command line; Ctrl-C ends it quietly."""
+    """Run the command line; Ctrl-C and SIGTERM end it quietly, with all that it started.
+
+    A worker that runs has handlers of its own, of Celery, that let it finish its batch.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
     except KeyboardInterrupt:

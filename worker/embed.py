@@ -101,7 +101,7 @@ def running(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call, before any thread
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call, before any thread
         )
     try:
         deadline = time.monotonic() + READY_SECONDS
@@ -127,7 +127,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def _die_with_parent() -> None:
+def die_with_parent(how: signal.Signals = signal.SIGTERM) -> None:
     """Have the kernel stop this process when its parent is gone, kill -9 included."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, how)

@@ -1,6 +1,7 @@
 """How is a worker started? Checked against its databases, then Celery's prefork pool."""
 
 import os
+import signal
 from typing import Any
 
 import structlog
@@ -8,7 +9,7 @@ from celery import signals
 
 from directory.errors import SourceUnavailable
 from directory.sql import SqlSource
-from worker import bootstrap, logs
+from worker import bootstrap, embed, logs
 from worker.app import QUEUE, app
 from worker.services import Services
 from worker.settings import Settings
@@ -36,6 +37,15 @@ def run_worker(settings: Settings, *, concurrency: int, beat: bool) -> None:
     set_up_logging()
     check(bootstrap.build(settings))
 
+    def end_with_worker(**_: Any) -> None:
+        # Beat keeps nothing, and inherits a handler of SIGTERM that is the worker's.
+        embed.die_with_parent(signal.SIGKILL)
+        if os.getppid() != worker:
+            raise SystemExit  # it was killed before the kernel had been told
+
+    worker = os.getpid()
+    # Of a worker that is killed, the children end by themselves; beat would ring for ever.
+    signals.beat_embedded_init.connect(end_with_worker, weak=False)
     # Celery sets up no logging of its own where somebody listens to this signal.
     signals.setup_logging.connect(set_up_logging, weak=False)
     log.info("worker.started", queue=QUEUE, concurrency=concurrency, beat=beat)

@@ -85,6 +85,7 @@ def _worker(world: sample.World) -> Iterator[subprocess.Popen[bytes]]:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C ends the demo, and the demo ends the worker
+            preexec_fn=embed.die_with_parent,  # noqa: PLW1509 - one prctl call
         )
     try:
         yield process

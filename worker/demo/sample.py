@@ -183,7 +183,7 @@ def ldif() -> str:
         f"dn: {dn}\n" + "".join(f"{name}: {value}\n" for name, value in attributes.items())
         for dn, attributes in map(ldap_entry, LDAP_PEOPLE)
     ]
-    return "\n".join((suffix, people, *entries))
+    return "\n".join((suffix, people, *entries, ""))  # ldaptor wants an empty line at the end
 
 
 def _make_crm(engine: Engine) -> None:
