@@ -1,7 +1,8 @@
 """From events to fields, with everything real: inbox, directory, ticket database."""
 
+import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,9 +11,11 @@ import redis
 from sqlalchemy import Table, insert, text
 from structlog.testing import capture_logs
 
+from mapping.model import Plan
 from tests.contract.ldap_source import LdapDirectory
 from tests.integration.world import (
     PHONE,
+    Interfering,
     World,
     changed,
     created,
@@ -29,6 +32,7 @@ from worker.handlers.enrich import converge
 from worker.inbox_stats import stats
 from worker.outcomes import Kind, Outcome
 from worker.tickets import schema
+from worker.tickets.store import Result, TicketDatabaseUnavailable
 from worker.waiting_room import release_answering
 
 PERSON = {
@@ -488,6 +492,30 @@ def test_otobo_sees_what_was_written(world: World) -> None:
 
         assert cache.exists(stale, search) == 0
         assert cache.exists(other) == 1
+
+
+def test_otobo_sees_what_was_written_by_a_pass_that_was_cut_off(world: World) -> None:
+    world.otobo.add_field("Phone")
+    world.person("anna")
+    ticket = world.ticket("anna")
+    services = world.services(tickets={"otobo_cache": {"kind": "redis", "url": world.redis.url}})
+
+    class CutOff(Interfering):
+        def apply(self, plans: Sequence[Plan]) -> Mapping[int, Result]:
+            super().apply(plans)
+            raise TicketDatabaseUnavailable("away")
+
+    with redis.Redis.from_url(world.redis.url) as cache:
+        stale = f"DynamicFieldValue:ValueGet::ObjectID::{ticket}"
+        cache.set(stale, 1)
+        store = CutOff(services.tickets, lambda: None)
+        assert handle(dataclasses.replace(services, tickets=store), created(ticket)) == []
+        assert world.values(ticket) == {"Phone": ["1"]}
+        assert cache.exists(stale) == 1
+
+        assert kinds(handle(services)) == [Kind.UNCHANGED]
+
+        assert cache.exists(stale) == 0
 
 
 def test_an_otobo_cache_that_is_away_does_not_undo_what_was_written(world: World) -> None:

@@ -17,12 +17,12 @@ from mapping.model import Attributes, Decision, EventHint, Labels, Plan, TicketS
 from mapping.plan import plan
 from mapping.values import Several
 from worker.events import MalformedEventError, TicketCreated, TicketEvent, parse
+from worker.handlers.stale_copies import drop_stale_copies
 from worker.inbox import Entry
 from worker.labels import labels_for
 from worker.outcomes import Kind, Outcome
 from worker.services import Services
 from worker.tickets.history import stamp
-from worker.tickets.otobo_cache import OtoboCacheError
 from worker.tickets.store import Applied, Conflict, Loaded, Refused, Result
 
 log = structlog.get_logger("fieldfare")
@@ -116,7 +116,9 @@ def converge(hints: Hints, services: Services) -> Mapping[int, Verdict]:
         seen = look(still_open, services, hints)
         plans = [one.plan for one in seen.values() if one.plan is not None]
         results = services.tickets.apply(plans)
-        _drop_otobo_cache([made for made in plans if _stands(results[made.ticket_id])], services)
+        drop_stale_copies(
+            [(one.ticket, one.plan, results[i]) for i, one in seen.items() if one.plan], services
+        )
         verdicts |= {
             ticket_id: _verdict(seen.get(ticket_id), results.get(ticket_id))
             for ticket_id in still_open
@@ -208,10 +210,6 @@ def _attributes(answer: Found | Absent, services: Services) -> tuple[Attributes 
     return answer.customer_user.attributes, "first" if source.kind == "ldap" else "join"
 
 
-def _stands(result: Result) -> bool:
-    return isinstance(result, Applied) and bool(result.fields)
-
-
 def _verdict(seen: Look | None, result: Result | None) -> Verdict:
     if seen is None:
         return Verdict(Kind.NO_SUCH_TICKET, reason="there is no ticket with this id")
@@ -256,19 +254,6 @@ def _hints(request: _Request, services: Services) -> tuple[EventHint, ...]:
 def _local(moment: datetime, services: Services) -> str:
     """A moment as the ticket history writes times, to be compared with them."""
     return stamp(moment, services.zone)
-
-
-def _drop_otobo_cache(written: Sequence[Plan], services: Services) -> None:
-    """OTOBO must see what was written; its cache failing must not undo it (design 1.8)."""
-    if not written:
-        return
-    try:
-        services.otobo_cache.drop(
-            {made.ticket_id: [change.field_id for change in made.changes] for made in written}
-        )
-    except OtoboCacheError as error:
-        tickets = [made.ticket_id for made in written]
-        log.warning("otobo_cache.not_dropped", tickets=tickets, reason=error.reason)
 
 
 def _log(entry: Entry, event: TicketEvent, verdict: Verdict, seconds: float) -> None:
