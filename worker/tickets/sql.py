@@ -94,6 +94,8 @@ class SqlTicketStore:
             TicketDatabaseMisfit: there is no such agent, or it must not be used.
             TicketDatabaseUnavailable: the database does not answer.
         """
+        if self._known is not None:
+            return self._known.worker_id  # without the ping that a connection costs
         with self._connect() as connection:
             return self._system(connection).worker_id
 
