@@ -314,7 +314,9 @@ class LogSettings(BaseModel):
 
     model_config = SECTION
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="What is less than this is not logged."
+    )
     format: Literal["auto", "json", "console"] = Field(
         "auto", description="auto: console on a terminal, JSON elsewhere."
     )
@@ -335,7 +337,9 @@ class Settings(BaseSettings):
         secrets_dir_missing="ok",
     )
 
-    tickets: TicketSettings
+    tickets: TicketSettings = Field(
+        examples=[{"url": "postgresql+psycopg://fieldfare@db.example.org/otobo"}]
+    )
     redis: RedisSettings = Field(default_factory=RedisSettings)
     sources: Mapping[str, AnySourceConfig] = Field(
         default_factory=dict,
