@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from directory.companions import Companions
-from directory.config import SourceConfig, SqlSourceConfig
+from directory.config import LdapSourceConfig, SourceConfig, SqlSourceConfig
 from directory.database import DatabaseFault
 from directory.model import Attributes, AttributeValue, CustomerUser, Unavailable
 from directory.names import full_name, mail_string
@@ -79,8 +79,9 @@ def merge(
         fields: dynamic fields of the customer user, by variable.
     """
     config, user = person.config, person.customer_user
+    single = _single_values(config, user.attributes)
     own = {**user.attributes, "UserID": user.login}
-    if mail := mail_string(config, user.attributes):
+    if mail := mail_string(config, single):
         own["UserMailString"] = mail
     merged = {
         **defaults,
@@ -90,10 +91,18 @@ def merge(
         "Source": config.source_name,
     }
     # Of the source's own values: a preference named like one of them changes no name.
-    if name := full_name(config, {**user.attributes, **fields}, user.by_storage):
+    by_storage = _single_values(config, user.by_storage)
+    if name := full_name(config, {**single, **fields}, by_storage):
         merged["UserFullname"] = name
     merged.pop(PASSWORD, None)
     return merged
+
+
+def _single_values(config: SourceConfig, values: Attributes) -> Attributes:
+    """What stands for one value: the first of an LDAP attribute's (observed 32, D7)."""
+    if not isinstance(config, LdapSourceConfig):
+        return values
+    return {name: value[0] if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def supplied(config: SourceConfig) -> frozenset[str]:
@@ -174,7 +183,8 @@ def _with_companies(
         shown = companions.companies.variables - supplied(person.config)
         if variables is not None:
             shown &= frozenset(variables)
-        customer_id = person.customer_user.attributes.get(CUSTOMER_ID)
+        user = _single_values(person.config, person.customer_user.attributes)
+        customer_id = user.get(CUSTOMER_ID)
         if person.config.customer_company_support and shown and isinstance(customer_id, str):
             ids[login] = customer_id
     if not ids:

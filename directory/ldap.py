@@ -57,13 +57,14 @@ class LdapSource:
         _check(config)
         self._config = config
         self._client = LdapClient(config)
+        secret = {row.storage.lower() for row in config.map if row.variable == "UserPassword"}
+        secret.add("userpassword")
+        fields = {row.storage for row in config.map if row.storage_type == "dynamic_field"}
         # The last row of a variable wins (observed rule 47). Password hashes are never read.
         self._storages = {
             row.variable: row.storage.lower()
             for row in config.map
-            if row.storage_type != "dynamic_field"
-            and row.variable != "UserPassword"
-            and row.storage.lower() != "userpassword"
+            if row.storage_type != "dynamic_field" and row.storage.lower() not in secret
         }
         if "UserLogin" not in self._storages:
             problem = (
@@ -71,7 +72,13 @@ class LdapSource:
             )
             raise SourceMisconfigured(config.slot, problem)
         self._key = config.customer_key.lower()
-        self._attributes = tuple(dict.fromkeys((self._key, *self._storages.values())))
+        # UserFullname is made from these, mapped or not, as it is from an SQL table's columns.
+        self._names = tuple(
+            name for name in config.name_fields if name not in fields and name.lower() not in secret
+        )
+        self._attributes = tuple(
+            dict.fromkeys((self._key, *self._storages.values(), *map(str.lower, self._names)))
+        )
 
     @property
     def config(self) -> LdapSourceConfig:
@@ -231,7 +238,13 @@ class LdapSource:
             # Observed rule 34.
             return Absent(f"its entry has no text in {self._storages['UserLogin']}")
         attributes["UserLogin"] = login
-        return Found(CustomerUser(self._config.slot, login, attributes))
+        charset = self._config.source_charset
+        by_storage = {
+            name: value
+            for name in self._names
+            if (value := attribute_value(outcome.attributes.get(name.lower(), ()), charset))
+        }
+        return Found(CustomerUser(self._config.slot, login, attributes, by_storage))
 
     def _translated(
         self,

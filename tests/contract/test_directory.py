@@ -13,8 +13,14 @@ import pytest
 import sqlalchemy
 from sqlalchemy import event
 
+from directory.attributes import Person, complete
 from directory.companions import Companions, companions
-from directory.config import CompanyConfig, PreferencesConfig, SqlSourceConfig
+from directory.config import (
+    CompanyConfig,
+    LdapSourceConfig,
+    PreferencesConfig,
+    SqlSourceConfig,
+)
 from directory.directory import Directory
 from directory.errors import SourceMisconfigured
 from directory.model import Absent, Answer, Attributes, CustomerUser, Found, Unavailable
@@ -311,6 +317,44 @@ def test_in_a_foreign_table_the_stamps_are_the_companys(system: TicketSystem) ->
     assert found["CreateTime"] == "2024-01-01 12:00:00"
     assert found["ChangeTime"] == "2024-01-01 13:00:00"
     assert found["ValidID"] == "1"
+
+
+def test_of_an_ldap_attribute_with_several_values_the_first_makes_names_and_the_company(
+    system: TicketSystem,
+) -> None:
+    several: Attributes = {
+        "UserLogin": "jdoe",
+        "UserFirstname": ("Jane", "Janie"),
+        "UserLastname": "Doe",
+        "UserEmail": ("jane@cust.test", "jd@cust.test"),
+        "UserCustomerID": ("beta", "acme"),
+    }
+    config = LdapSourceConfig.model_validate(
+        {
+            "host": "ldap.example.org",
+            "base_dn": "dc=example,dc=org",
+            "customer_key": "uid",
+            "customer_id": "o",
+            "customer_company_support": True,
+            "map": {
+                "UserLogin": "uid",
+                "UserFirstname": "givenName",
+                "UserLastname": "sn",
+                "UserEmail": "mail",
+                "UserCustomerID": "o",
+            },
+        }
+    )
+    user = CustomerUser("", "jdoe", several, {"givenname": ("Jane", "Janie")})
+    system.add_company("beta", "Beta Ltd")
+
+    completed = complete({"jdoe": Person(config, user)}, system.companions(), None)["jdoe"]
+
+    assert isinstance(completed, CustomerUser)
+    assert completed.attributes["UserMailString"] == "jane@cust.test"
+    assert completed.attributes["UserFullname"] == "Jane Doe"
+    assert completed.attributes["CustomerCompanyName"] == "Beta Ltd"
+    assert completed.attributes["UserEmail"] == ("jane@cust.test", "jd@cust.test")
 
 
 def test_without_company_support_there_are_no_company_keys(system: TicketSystem) -> None:

@@ -95,6 +95,20 @@ def test_only_the_mapped_attributes_are_asked_for_and_never_a_password(
     assert searches[0].attributes == ("uid", "givenname", "sn", "mail", "o", "telephonenumber")
 
 
+def test_names_are_read_from_attributes_that_no_variable_shows(people: LdapDirectory) -> None:
+    people.add_entry("jane", uid="jdoe", title="Dr.", givenName="Jane", initials="JD")
+    source = people.source(
+        map={"UserLogin": "uid", "UserPassword": "initials", "Hash": "Initials"},
+        customer_user_name_fields=("Title", "givenName", "initials", "userPassword"),
+    )
+
+    answer = source.find(["jdoe"])["jdoe"]
+
+    assert isinstance(answer, Found)
+    assert answer.customer_user.attributes == {"UserLogin": "jdoe"}
+    assert answer.customer_user.by_storage == {"Title": "Dr.", "givenName": "Jane"}
+
+
 def test_customer_user_dynamic_fields_are_not_asked_of_the_server(
     people: LdapDirectory, searches: list[Search]
 ) -> None:
@@ -104,8 +118,10 @@ def test_customer_user_dynamic_fields_are_not_asked_of_the_server(
         ["DynamicField_X", "X", "FieldX", 1, 0, "dynamic_field"],
     ]
 
-    assert attributes(people.source(map=rows), "jdoe") == {"UserLogin": "jdoe"}
-    assert searches[0].attributes == ("uid",)
+    source = people.source(map=rows, customer_user_name_fields=("sn", "FieldX"))
+
+    assert attributes(source, "jdoe") == {"UserLogin": "jdoe"}
+    assert searches[0].attributes == ("uid", "sn")
 
 
 @pytest.mark.parametrize("login", ["jdoe", "JDOE", "JDoe", " jdoe ", "jdoe  "])
