@@ -7,6 +7,7 @@ Importing this module reads no settings and opens no connection: Celery asks for
 when it first needs it, and services are built in each process when its first task runs.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -29,7 +30,8 @@ BELL_EXPIRES = 5
 """Seconds. A worker that was away finds no pile of wake-up calls."""
 
 _TIME_LIMIT = 60
-_VISIBILITY_TIMEOUT = 4 * _TIME_LIMIT
+_TIMES_ASKED = 3
+"""How often one batch may ask all sources: once, anew for doubtful answers, and for labels."""
 
 log = structlog.get_logger("fieldfare")
 
@@ -56,13 +58,17 @@ def make_app(
     return application
 
 
-def configure(redis_url: str, sweep_every: float) -> dict[str, Any]:
+def configure(redis_url: str, sweep_every: float, lookup_seconds: float = 0.0) -> dict[str, Any]:
     """Celery's configuration; measured in the spike that design section 2 rests on.
 
     Args:
         redis_url: Redis or Valkey, credentials included.
         sweep_every: seconds between two sweeps of the ticket history.
+        lookup_seconds: how long all sources together may take to answer.
     """
+    # A slow source must end as unavailable, never as a batch that was killed.
+    time_limit = _TIME_LIMIT + math.ceil(_TIMES_ASKED * lookup_seconds)
+    visibility_timeout = 4 * time_limit
     return {
         "broker_url": redis_url,
         # Messages: JSON only, so that nobody who can write to the queue can run code.
@@ -76,13 +82,13 @@ def configure(redis_url: str, sweep_every: float) -> dict[str, Any]:
         "task_ignore_result": True,
         "worker_prefetch_multiplier": 1,
         # Time: a drain takes two seconds and a batch; what takes longer hangs.
-        "task_soft_time_limit": _TIME_LIMIT - 15,
-        "task_time_limit": _TIME_LIMIT,
+        "task_soft_time_limit": time_limit - 15,
+        "task_time_limit": time_limit,
         # Redis delivers again what is not acknowledged by then. The shortest of the three wins.
-        "visibility_timeout": _VISIBILITY_TIMEOUT,
-        "result_backend_transport_options": {"visibility_timeout": _VISIBILITY_TIMEOUT},
+        "visibility_timeout": visibility_timeout,
+        "result_backend_transport_options": {"visibility_timeout": visibility_timeout},
         "broker_transport_options": {
-            "visibility_timeout": _VISIBILITY_TIMEOUT,
+            "visibility_timeout": visibility_timeout,
             "unacked_restore_interval": 5,  # else abandoned messages rest for 100 seconds
             "unacked_restore_throttle": 1,
             "unacked_restore_limit": 1000,
@@ -155,7 +161,8 @@ def redis_url(settings: RedisSettings) -> str:
 
 def _configuration() -> dict[str, Any]:
     settings = load()
-    return configure(redis_url(settings.redis), settings.sweep.interval)
+    lookup_seconds = sum(source.timeout for source in settings.source_configs())
+    return configure(redis_url(settings.redis), settings.sweep.interval, lookup_seconds)
 
 
 # The composition root builds its inbox with this module's bell, and producers that only want to

@@ -82,6 +82,14 @@ def test_messages_are_json_and_acknowledged_late(app: Celery) -> None:
     assert app.conf.worker_prefetch_multiplier == 1
 
 
+def test_a_task_is_given_the_time_that_slow_sources_need() -> None:
+    conf = configure(NOWHERE, 60, lookup_seconds=120)
+
+    assert conf["task_soft_time_limit"] == 45 + 3 * 120
+    assert conf["task_time_limit"] == 60 + 3 * 120
+    assert conf["visibility_timeout"] == 4 * (60 + 3 * 120)
+
+
 def test_the_visibility_timeout_is_the_same_in_all_three_places(app: Celery) -> None:
     assert app.conf["visibility_timeout"] == 240
     assert app.conf.broker_transport_options["visibility_timeout"] == 240
