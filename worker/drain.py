@@ -80,8 +80,8 @@ def drain(
 ) -> int:
     """Work on the inbox until it gives nothing, ``drain_seconds`` have passed, or ``stop`` says so.
 
-    The batch at hand is always finished. Outages are logged once when they begin and once when
-    they are over.
+    The batch at hand is always finished. Outages are logged when they begin, when they become
+    another, and when they are over.
 
     Returns:
         How many entries were disposed of.
@@ -101,7 +101,7 @@ def drain(
             if stop() or len(entries) < len(batch):
                 break
     except OUTAGES as error:
-        if not consumer.outage:
+        if consumer.outage != type(error).__name__:
             log.warning("drain.interrupted", error=type(error).__name__, reason=_reason(error))
         consumer.outage = type(error).__name__
     else:
@@ -194,13 +194,7 @@ def _dispose(inbox: Inbox, entries: Sequence[Entry], outcomes: Sequence[Outcome]
     retried = [by_id[outcome.entry_id] for outcome in by_disposition[Disposition.RETRY]]
     failed = by_disposition[Disposition.FAIL]
 
-    for (slot, reason), parted in waiting.items():
-        inbox.wait(parted, slot, reason)
-    inbox.give_back(retried)
-    for outcome in failed:
-        inbox.fail(by_id[outcome.entry_id], outcome.error or "Failed", outcome.reason)
-    for outcome in by_disposition[Disposition.PARK]:
-        inbox.park(by_id[outcome.entry_id], outcome.kind, "MalformedEventError", outcome.reason)
+    # First what makes room: a Redis that is full settles, and may refuse everything else.
     settled = by_disposition[Disposition.SETTLE]
     inbox.settle(
         [outcome.entry_id for outcome in settled],
@@ -210,6 +204,13 @@ def _dispose(inbox: Inbox, entries: Sequence[Entry], outcomes: Sequence[Outcome]
             if outcome.ticket_id is not None and outcome.history_id is not None
         },
     )
+    for (slot, reason), parted in waiting.items():
+        inbox.wait(parted, slot, reason)
+    inbox.give_back(retried)
+    for outcome in failed:
+        inbox.fail(by_id[outcome.entry_id], outcome.error or "Failed", outcome.reason)
+    for outcome in by_disposition[Disposition.PARK]:
+        inbox.park(by_id[outcome.entry_id], outcome.kind, "MalformedEventError", outcome.reason)
     gone_back = [*retried, *(by_id[outcome.entry_id] for outcome in failed)]
     return {entry.first_id for entry in gone_back}
 

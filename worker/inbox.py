@@ -10,6 +10,7 @@ besides, so a lost call costs at most that.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import redis
@@ -107,9 +108,13 @@ class Inbox:
         return [entry_id.decode() for entry_id in ids]
 
     def ring(self) -> None:
-        """Wake a worker up, unless somebody did within the last second."""
-        if self.client.set(BELL, 1, nx=True, ex=BELL_SECONDS):
-            self._call()
+        """Wake a worker up, unless somebody did within the last second.
+
+        A Redis that is full takes no call; the drain at work must go on, for it makes room.
+        """
+        with suppress(redis.exceptions.OutOfMemoryError):
+            if self.client.set(BELL, 1, nx=True, ex=BELL_SECONDS):
+                self._call()
 
     def silence(self) -> None:
         """Take the bell away, so that the next event rings again; comes before reading."""

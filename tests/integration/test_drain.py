@@ -1,6 +1,7 @@
 """The drain with a plain function as handler, over real brokers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import Event
 
 import pytest
@@ -321,6 +322,66 @@ def test_an_outage_ends_the_drain_and_counts_nothing(
         ("drain.interrupted", "warning"),
         ("drain.resumed", "info"),
     ]
+
+
+def test_an_outage_that_becomes_another_is_logged_again(
+    inbox: Inbox, consumer: Consumer, clock: Clock
+) -> None:
+    fill(inbox, 1)
+    errors = [TicketDatabaseUnavailable("away"), TicketDatabaseMisfit("no table ticket")]
+
+    def out_of_order(_: Sequence[Entry]) -> list[Outcome]:
+        raise errors[0]
+
+    with capture_logs() as logs:
+        drain(inbox, consumer, out_of_order, clock)
+        del errors[0]
+        drain(inbox, consumer, out_of_order, clock)
+        drain(inbox, consumer, out_of_order, clock)
+
+    assert [line["error"] for line in logs] == ["TicketDatabaseUnavailable", "TicketDatabaseMisfit"]
+
+
+@contextmanager
+def full(client: redis.Redis) -> Iterator[None]:
+    """A Redis that has no room for anything more."""
+    client.config_set("maxmemory", 1)
+    try:
+        yield
+    finally:
+        client.config_set("maxmemory", 0)
+
+
+def test_a_full_redis_is_emptied(
+    inbox: Inbox, client: redis.Redis, consumer: Consumer, clock: Clock
+) -> None:
+    drain(inbox, consumer, Handler(), clock)  # makes the group, for which there is still room
+    fill(inbox, 10)
+
+    with full(client):
+        assert drain(inbox, consumer, Handler(), clock) == 10
+
+    assert empty(stats(inbox))
+
+
+def test_a_full_redis_settles_what_is_beside_an_event_that_waits(
+    inbox: Inbox, client: redis.Redis, consumer: Consumer, clock: Clock
+) -> None:
+    drain(inbox, consumer, Handler(), clock)
+    fill(inbox, 3)
+
+    def second_waits(entries: Sequence[Entry]) -> list[Outcome]:
+        kinds = {"2": Kind.WAITING}
+        return [
+            Outcome(entry.id, 1, kinds.get(entry.fields["ticket_id"], Kind.WRITTEN), slot="1")
+            for entry in entries
+        ]
+
+    with full(client):
+        drain(inbox, consumer, second_waits, clock)
+
+    assert consumer.outage == "OutOfMemoryError"
+    assert [entry.fields["ticket_id"] for entry in inbox.held(consumer.name)] == ["2"]
 
 
 def test_a_redis_that_is_away_ends_the_drain(
