@@ -112,8 +112,9 @@ def test_a_long_window_is_read_in_pages(otobo: Otobo, log: HistoryLog) -> None:
     assert len(ids) == 5
 
 
-def test_the_first_line_since_a_time_has_the_lowest_id(otobo: Otobo, log: HistoryLog) -> None:
+def test_the_first_line_since_a_time_is_the_first_by_time(otobo: Otobo, log: HistoryLog) -> None:
     ticket_id = otobo.create_ticket()
+    otobo.add_line(ticket_id, "Misc", "%%", time="2090-01-01 00:00:01")
     first = otobo.add_line(ticket_id, "Misc", "%%", time="2090-01-01 00:00:00")
     otobo.add_line(ticket_id, "Misc", "%%", time="2090-01-01 00:00:01")
 

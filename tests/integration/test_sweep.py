@@ -1,5 +1,6 @@
 """The sweep over real ticket histories: what it finds, what it leaves, and what it costs nobody."""
 
+import dataclasses
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -324,6 +325,29 @@ def test_marks_that_no_window_reaches_are_forgotten(world: World, worker: Servic
     handled.write(client, {old: 1})
     sweep(worker)
     assert client.hexists("fieldfare:handled", str(old)), "only now and then"
+
+
+def test_marks_are_forgotten_by_the_next_sweep_where_one_could_not(
+    world: World, worker: Services
+) -> None:
+    old = old_ticket(world, seconds=HOUR + 100)
+    old_ticket(world)
+    handled.write(worker.inbox.client, {old: 1})
+
+    class Slow:
+        def first_id_since(self, time: str) -> int:
+            raise TicketDatabaseUnavailable(f"statement timeout, {time}")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(worker.history, name)
+
+    with pytest.raises(TicketDatabaseUnavailable):
+        sweep(dataclasses.replace(worker, history=Slow()))
+    assert handled.read(worker.inbox.client, [old]) == {old: 1}
+
+    sweep(worker)
+
+    assert handled.read(worker.inbox.client, [old]) == {}
 
 
 def test_with_the_history_as_source_no_producer_is_needed(

@@ -24,6 +24,7 @@ from worker.tickets.history import Happening
 CURSOR = "fieldfare:sweep"
 LOCK = "fieldfare:sweep:lock"
 ANNOUNCED = "fieldfare:announced"
+TRIMMED = "fieldfare:sweep:trimmed"
 
 LOCK_SECONDS = 60
 """A sweep that dies holds the lock for so long; a living one renews it with each page."""
@@ -154,11 +155,12 @@ def _event(line: Happening) -> TicketEvent:
 def _trim(services: Services, oldest: str) -> None:
     """Forget, now and then, marks of tickets that no window reaches any more."""
     client = services.inbox.client
-    if not client.set(f"{CURSOR}:trimmed", 1, nx=True, ex=TRIM_SECONDS):
+    if client.exists(TRIMMED):
         return
     first = services.history.first_id_since(oldest)
     for key in (handled.KEY, ANNOUNCED):
         handled.trim(client, first, key=key)
+    client.set(TRIMMED, 1, ex=TRIM_SECONDS)  # not before: what failed is due again
 
 
 def _earlier(time: str, seconds: float) -> str:

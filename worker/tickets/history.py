@@ -165,7 +165,9 @@ class HistoryLog:
         )
 
     def first_id_since(self, time: str) -> int:
-        """The lowest id of a line written since a time; 0 when there is none.
+        """The id of the first line written since a time; 0 when there is none.
+
+        The first by time: asked for the lowest id, PostgreSQL reads the whole table up to it.
 
         Args:
             time: ``YYYY-MM-DD HH:MM:SS`` in the zone of the database; inclusive.
@@ -174,10 +176,15 @@ class HistoryLog:
             TicketDatabaseUnavailable: the database does not answer.
         """
         line = schema.ticket_history.c
-        statement = select(func.min(line.id)).where(line.create_time >= time)
+        statement = (
+            select(line.id)
+            .where(line.create_time >= time)
+            .order_by(line.create_time, line.id)
+            .limit(1)
+        )
         try:
             with self._engine.connect() as connection:
-                return connection.execute(statement).scalar_one() or 0
+                return connection.execute(statement).scalar() or 0
         except SQLAlchemyError as error:
             raise unavailable(error) from error
 
