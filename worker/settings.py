@@ -299,7 +299,9 @@ class SweepSettings(BaseModel):
     settle: Seconds = Field(
         2.0, description="A ticket is taken up when its newest line is older than this."
     )
-    limit: int = Field(5000, ge=1, description="Most history lines of one sweep.")
+    limit: int = Field(
+        5000, ge=1, le=20000, description="Most history lines that a sweep reads at once."
+    )
 
     @property
     def interval(self) -> float:
