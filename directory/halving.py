@@ -4,7 +4,7 @@ Where a server may have refused a statement because of what a key holds (text ag
 column, a NUL byte), the batch is halved until that key is alone (design 1.1, D32).
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 from sqlalchemy.exc import DataError
@@ -24,22 +24,21 @@ UNKNOWN_CHARACTERS = frozenset({"22021", "22P05"})
 def ask_in_halves(
     keys: Iterable[str],
     ask: Callable[[Sequence[str]], None],
+    refuse: Callable[[str, str], None] = lambda _key, _reason: None,
     sent: Callable[[str], Collection[str]] = lambda key: (key,),
-) -> Mapping[str, str]:
+) -> None:
     """Ask for keys in batches; where what a key holds is refused, halve until it is alone.
 
     Args:
         keys: what to ask for.
         ask: asks for a batch, and raises ``DatabaseFault`` before it keeps anything of it.
+        refuse: is told each key that was refused, and why, as soon as that is known: where time
+            runs out halfway, the next round has fewer keys to ask for.
         sent: the texts that are sent for a key, by which a refusal is recognised as its fault.
-
-    Returns:
-        The keys that were refused, and why.
 
     Raises:
         DatabaseFault: the database does not answer; some batches may have been asked.
     """
-    refused: dict[str, str] = {}
     waiting: list[Sequence[str]] = list(_chunked(dict.fromkeys(keys), BATCH))
     while waiting:
         batch = waiting.pop(0)
@@ -53,8 +52,7 @@ def ask_in_halves(
             blame = _blame(fault.cause, sent(batch[0]))
             if blame is None:
                 raise
-            refused[batch[0]] = blame
-    return refused
+            refuse(batch[0], blame)
 
 
 def _may_be_a_keys(cause: BaseException | None) -> bool:

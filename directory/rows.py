@@ -89,15 +89,15 @@ def find_rows(database: Database, table: KeyedTable, keys: Iterable[str]) -> Row
                 row = belonging[0] if belonging else None
                 answer.found |= dict.fromkeys(groups[spelling], row)
 
+    def refuse(spelling: str, reason: str) -> None:
+        answer.refused |= dict.fromkeys(groups[spelling], reason)
+
     try:
-        refused = ask_in_halves(groups, ask, lambda spelling: (spelling, *groups[spelling]))
+        ask_in_halves(groups, ask, refuse, lambda spelling: (spelling, *groups[spelling]))
         for spelling in twins:
             ask([spelling])
     except DatabaseFault as fault:
         answer.unanswered = fault.reason
-        return answer
-    for spelling, reason in refused.items():
-        answer.refused |= dict.fromkeys(groups[spelling], reason)
     return answer
 
 
