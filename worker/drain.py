@@ -34,14 +34,15 @@ from worker.tickets.store import TicketStoreError
 Handle: TypeAlias = Callable[[Sequence[Entry]], Sequence[Outcome]]
 """Handles a batch and gives an outcome for each entry; handling one twice must be harmless."""
 
-OUTAGES = (
-    TicketStoreError,
-    DirectoryError,
+REDIS_OUTAGES = (
     redis.ConnectionError,
     redis.TimeoutError,
     redis.exceptions.OutOfMemoryError,
     redis.ReadOnlyError,
 )
+"""Redis is away, full, or no primary any more; what failed may be tried again later."""
+
+OUTAGES = (TicketStoreError, DirectoryError, *REDIS_OUTAGES)
 """No event is to blame: stop, and try the same entries again later."""
 
 log = structlog.get_logger("fieldfare")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import redis
+from celery.exceptions import Reject
 
 from tests.servers import RedisServer
 from worker import dead_letters
@@ -265,6 +266,21 @@ def test_a_celery_event_lies_in_the_inbox_as_text(
     app.tasks[task](**arguments)
 
     assert box.read("a")[0].fields == fields
+
+
+def test_an_event_from_celery_outlives_a_full_redis(
+    broker: RedisServer, client: redis.Redis
+) -> None:
+    app, box = application(broker.url)
+    client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(Reject) as caught:
+            app.tasks["ticket.created"](4711)
+    finally:
+        client.config_set("maxmemory", 0)
+
+    assert caught.value.requeue
+    assert box.read("a") == []
 
 
 def test_the_bells_message_expires_and_lies_under_our_prefix(

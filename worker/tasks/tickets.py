@@ -13,12 +13,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import redis
 import structlog
 from celery import Celery, signals
 from celery.exceptions import Reject
 
-from worker.drain import OUTAGES, Consumer, Handle, drain, new_consumer
+from worker.drain import OUTAGES, REDIS_OUTAGES, Consumer, Handle, drain, new_consumer
 from worker.inbox import Inbox
 from worker.waiting_room import Ping, release_answering
 
@@ -96,7 +95,7 @@ def _producers_tasks(inbox: Callable[[], Inbox]) -> dict[str, Callable[..., None
     def publish(event: dict[str, str]) -> None:
         try:
             inbox().publish(event)
-        except (redis.ConnectionError, redis.TimeoutError) as error:
+        except REDIS_OUTAGES as error:
             raise Reject(error, requeue=True) from error  # the broker keeps it for later
 
     def created(ticket_id: int, **optional: Any) -> None:
