@@ -22,6 +22,27 @@ _SHARED: tuple[structlog.typing.Processor, ...] = (
 )
 
 
+class _OncePerMinute(logging.Filter):
+    """While Redis is away beat says so every second, with its stack; a line a minute will do."""
+
+    seconds = 60.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = -self.seconds
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let everything pass but repetitions of the one message."""
+        message = record.getMessage()
+        if not message.startswith("Message Error"):
+            return True
+        if record.created - self._last < self.seconds:
+            return False
+        self._last = record.created
+        record.msg, record.args, record.exc_info = message.partition("\n")[0], (), None
+        return True
+
+
 def configure(level: str = "info", form: Format = "auto") -> None:
     """Set up logging for this process; calling it again replaces what was set up before."""
     as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
@@ -55,6 +76,7 @@ def configure(level: str = "info", form: Format = "auto") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("celery.beat").filters = [_OncePerMinute()]
     for name in ("celery", "kombu", "amqp", "sqlalchemy"):
         # Celery announces every wake-up call at info: two lines a second of no use to anybody.
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

@@ -131,3 +131,24 @@ def test_libraries_do_not_tell_of_every_wake_up_call(monkeypatch: pytest.MonkeyP
     logging.getLogger("kombu").warning("connection lost")
 
     assert [line["event"] for line in lines(out)] == ["connection lost"]
+
+
+def test_a_broker_that_is_away_is_one_line_of_beat_and_no_stack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = stream(monkeypatch)
+    logs.configure("info", "json")
+    beat = logging.getLogger("celery.beat")
+
+    for _ in range(3):
+        try:
+            raise ConnectionError("refused")
+        except ConnectionError as error:
+            beat.error("Message Error: %s\n%s", error, ["a", "long", "stack"], exc_info=True)
+    beat.error("beat: something else")
+
+    assert [line["event"] for line in lines(out)] == [
+        "Message Error: refused",
+        "beat: something else",
+    ]
+    assert "exception" not in out.getvalue()
