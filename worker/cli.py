@@ -7,6 +7,7 @@ settings; 3 something did not answer (a source, the ticket database, Redis); 130
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from enum import IntEnum
@@ -201,6 +202,38 @@ def config_show(as_json: Json = False) -> None:
     with answering():
         settings = load()
     render.settings(settings, as_json=as_json)
+
+
+@config_app.command("from-otobo")
+def config_from_otobo(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE.json",
+            help="OTOBO's configuration as JSON: names and values as in Kernel/Config.pm, or a "
+            "set with sources, mapping, event_module and settings. - reads standard input.",
+        ),
+    ],
+) -> None:
+    """Print OTOBO's customer user sources, mapping and screens as a settings file (TOML)."""
+    from worker import from_otobo, toml  # noqa: PLC0415
+
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        configuration = json.loads(text)
+    except OSError as error:
+        complain(f"{file} cannot be read: {error.strerror}")
+        raise typer.Exit(Exit.USAGE) from None
+    except ValueError as error:
+        complain(f"{file} is not JSON: {error}")
+        raise typer.Exit(Exit.USAGE) from None
+    if not isinstance(configuration, dict):
+        complain(f'{file} is not an object; right: {{"CustomerUser": {{"Module": …}}}}')
+        raise typer.Exit(Exit.USAGE)
+    translation = from_otobo.translate(configuration)
+    for note in translation.notes:
+        complain(note)
+    typer.echo(toml.dumps(translation.settings), nl=False)
 
 
 @config_app.command("schema")
