@@ -14,10 +14,10 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test check servers docs lock clean
+.PHONY: help demo test check conformance servers docs lock clean
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(DEMO) ## See it work: events go in, ticket fields are filled, and each is explained
 	@$(BIN)/fieldfare demo
@@ -36,6 +36,9 @@ check: $(TEST) ## Lint, format, types, and which package may import which
 
 servers: ## Install the servers that the tests need (Debian packages; starts none of them)
 	@.ci/servers
+
+conformance: $(TEST) servers ## Play what a real OTOBO 11 was seen to do, and compare (CASES=folder for others)
+	@$(BIN)/python -m tests.conformance $(if $(CASES),'$(CASES)')
 
 docs: $(TEST) ## Write docs/reference anew from the code
 	@$(BIN)/python docs/generate.py

@@ -334,8 +334,12 @@ class Otobo:
             if kinds.is_overlong(definition, texts):
                 return False  # the old value is gone all the same (observed rule 10)
             for row in kinds.rows_for(definition, value, existing=bool(rows)):
-                columns = {"value_text": row.value_text, "value_date": row.value_date}
-                columns |= {"value_int": row.value_int, "index_value": row.index_value}
+                columns: dict[str, object] = {
+                    "value_text": row.value_text,
+                    "value_date": row.value_date,
+                    "value_int": row.value_int,
+                    "index_value": row.index_value,
+                }
                 given = {name: item for name, item in columns.items() if item is not None}
                 self.insert_value(ticket_id, field, **given)
             self.update_ticket(ticket_id, user_id=user_id)

@@ -1,0 +1,132 @@
+"""Fieldfare at work in the world of a case, from a settings file as an admin would have it.
+
+OTOBO's configuration goes through ``fieldfare config from-otobo``'s own code into a TOML file, and
+the composition root builds the services from what it reads there. Events are read from the inbox
+and handled by the real drain and the real handler; no Celery stands in between.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from directory.errors import DirectoryError
+from mapping.errors import MappingError
+from tests.conformance.recordings import Case, Step
+from tests.conformance.world import World
+from tests.otobo import WORKER_LOGIN
+from worker import bootstrap, from_otobo, toml
+from worker.drain import drain, new_consumer
+from worker.handlers.enrich import enrich
+from worker.inbox import DEAD, EVENTS, Inbox, connect
+from worker.services import Services
+from worker.settings import load
+from worker.settings_errors import SettingsError
+from worker.tickets.store import TicketDatabaseMisfit
+from worker.waiting_room import release_answering
+
+ROUNDS = 5
+"""An event that went back to the inbox so often will not find peace."""
+
+
+class Stuck(Exception):
+    """An event did not leave the inbox as it should."""
+
+
+def screen_of(step: Step) -> str:
+    """The screen that raises the events of a step."""
+    return f"Step{step.number}"
+
+
+def settings_tree(world: World, case: Case) -> dict[str, Any]:
+    """The settings for a case, as they stand in the file."""
+    blocks = {name: world.local(block) for name, block in case.source_configs.items()}
+    translation = from_otobo.translate({**case.config, "source_configs": blocks})
+    tree: dict[str, Any] = {**translation.settings}
+    precedence = dict(tree.get("precedence", {}))
+    precedence["screens"] = {**precedence.get("screens", {}), **_screens(case.steps)}
+    tree["precedence"] = precedence
+    tree["tickets"] = {"url": world.ticket_url, "worker_user": WORKER_LOGIN}
+    tree["redis"] = {"url": world.servers.redis.url}
+    return tree
+
+
+def _screens(steps: Sequence[Step]) -> Mapping[str, Mapping[str, int]]:
+    """What each step's screen has enabled: the fields that were submitted there."""
+    return {
+        screen_of(step): {name: 1 for names in step.submitted().values() for name in names}
+        for step in steps
+        if step.request == "screen" and any(step.submitted().values())
+    }
+
+
+class Fieldfare:
+    """A worker; ``refusal`` says why there is none if the configuration does not let it start."""
+
+    def __init__(self, world: World, case: Case, folder: Path) -> None:
+        path = folder / "fieldfare.toml"
+        path.write_text(toml.dumps(settings_tree(world, case)), encoding="utf-8")
+        path.chmod(0o600)
+        self._consumer = new_consumer()
+        self._client = connect(world.servers.redis.url)
+        self.refusal = ""
+        self.services: Services | None = None
+        self._inbox = Inbox(self._client, _no_bell)
+        try:
+            settings = load(path, env_file=None, secrets_dir=folder)
+            built = bootstrap.build(settings)
+        except (SettingsError, DirectoryError, MappingError, TicketDatabaseMisfit) as error:
+            self.refusal = str(error).replace(str(folder) + os.sep, "")
+        else:
+            built.inbox.client.close()
+            self._inbox = Inbox(self._client, _no_bell, settings.inbox)
+            self.services = dataclasses.replace(built, inbox=self._inbox)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.services is not None:
+            self.services.directory.close()
+            self.services.tickets.close()
+        self._client.close()
+
+    def publish(self, event: Mapping[str, str]) -> None:
+        """Append an event to the inbox, as any producer does."""
+        self._inbox.publish(event)
+
+    def work(self) -> None:
+        """Handle everything in the inbox, and what can come back from the waiting rooms.
+
+        Raises:
+            Stuck: an event was given up, or keeps coming back.
+        """
+        services = self.services
+        if services is None:
+            return
+        release_answering(self._inbox, services.directory.ping)
+        for _ in range(ROUNDS):
+            drain(self._inbox, self._consumer, lambda entries: enrich(entries, services))
+            if self._consumer.outage:
+                msg = f"the drain was interrupted: {self._consumer.outage}"
+                raise Stuck(msg)
+            if not self._client.xlen(EVENTS):
+                return
+        msg = f"{self._client.xlen(EVENTS)} events stay in the inbox"
+        raise Stuck(msg)
+
+    def given_up(self) -> list[str]:
+        """Why each of the dead letters is one."""
+        letters: Any = self._client.xrange(DEAD)
+        return [fields.get(b"fieldfare.message", b"").decode() for _, fields in letters]
+
+    def clear_cache(self) -> None:
+        """Forget what sources have said."""
+        keys = list(self._client.scan_iter("fieldfare:cache:*"))
+        if keys:
+            self._client.delete(*keys)
+
+
+def _no_bell() -> None:
+    """The runner drains the inbox by itself, so nobody needs to be woken up."""
