@@ -30,6 +30,20 @@ BEHIND_ODBC: Mapping[str, str] = {"mssql": "mssql+pyodbc", "mysql": "mysql+pyodb
 PACKAGES: Mapping[str, str] = {"pyodbc": "pyodbc", "oracledb": "oracledb"}
 """Drivers that are not installed with Fieldfare, and the package that brings them."""
 
+SERVER_PARTS = frozenset(
+    {"dbname", "database", "db", "host", "hostname", "hostaddr", "port", "user", "password"}
+)
+"""Parts of a DSN that name the server, the database and who asks."""
+
+MYSQL_TLS: Mapping[str, str] = {
+    "ssl_ca_file": "ssl_ca",
+    "ssl_ca_path": "ssl_capath",
+    "ssl_client_cert": "ssl_cert",
+    "ssl_client_key": "ssl_key",
+    "ssl_cipher": "ssl_cipher",
+}
+"""PyMySQL's names for the TLS options of DBD::mysql and DBD::MariaDB, without their prefixes."""
+
 DSN_FORM = "DBI:Pg:dbname=customers;host=db.example.org;port=5432"
 
 
@@ -87,9 +101,12 @@ def _from_dsn(dsn: str, behind_odbc: str) -> URL:
         raise DsnError(f"the DSN does not begin with DBI and a driver; right: {DSN_FORM}")
     match driver.lower():
         case "pg" | "pgpp":
-            return _server_url("postgresql+psycopg", _parts(address))
+            parts = _parts(address)
+            # Whatever else libpq knows, as DBD::Pg hands it on: sslmode, sslcert, service …
+            return _server_url("postgresql+psycopg", parts, {**parts})
         case "mysql" | "mariadb":
-            return _server_url("mysql+pymysql", _parts(address))
+            parts = _parts(address)
+            return _server_url("mysql+pymysql", parts, _mysql_options(parts))
         case "sqlite":
             parts = _parts(address)
             return URL.create("sqlite", database=parts.get("dbname", parts.get("database")))
@@ -116,17 +133,35 @@ def _parts(address: str) -> dict[str, str]:
     return parts
 
 
-def _server_url(drivername: str, parts: Mapping[str, str]) -> URL:
-    socket = parts.get("mysql_socket", parts.get("mariadb_socket"))
-    query = {"unix_socket": socket} if socket else {}
-    query |= {key: parts[key] for key in ("sslmode", "sslrootcert") if key in parts}
+def _server_url(drivername: str, parts: dict[str, str], options: dict[str, str]) -> URL:
+    """The URL of a server; ``options`` are what the driver is told besides."""
+    named = {key: parts.get(key) for key in SERVER_PARTS}
+    if parts.get("password"):
+        raise DsnError("the DSN holds a password, which would be shown; it stands in Password")
     return URL.create(
         drivername,
-        host=parts.get("host", parts.get("hostname", parts.get("hostaddr"))),
+        username=named["user"],
+        host=named["host"] or named["hostname"] or named["hostaddr"],
         port=_port(parts),
-        database=parts.get("dbname", parts.get("database", parts.get("db"))),
-        query=query,
+        database=named["dbname"] or named["database"] or named["db"],
+        query={key: value for key, value in options.items() if key not in SERVER_PARTS},
     )
+
+
+def _mysql_options(parts: Mapping[str, str]) -> dict[str, str]:
+    """Socket and TLS. Other options of DBD::mysql are about Perl's side of the connection."""
+    given = {
+        key.partition("_")[2]: value
+        for key, value in parts.items()
+        if key.startswith(("mysql_", "mariadb_"))
+    }
+    options = {theirs: given[key] for key, theirs in MYSQL_TLS.items() if key in given}
+    if given.get("ssl", "0") != "0" and not {"ssl_ca", "ssl_capath"} & set(options):
+        # Encrypted, and nobody's certificate checked, as there: no authority is named.
+        options["ssl_check_hostname"] = "false"
+    if "socket" in given:
+        options["unix_socket"] = given["socket"]
+    return options
 
 
 def _oracle_url(address: str) -> URL:

@@ -22,7 +22,20 @@ def url_of(**settings: object) -> str:
             "DBI:Pg:dbname=cust;host=db;sslmode=require",
             "postgresql+psycopg://u:p%40@db/cust?sslmode=require",
         ),
+        (
+            "DBI:Pg:service=cust;sslmode=verify-full;sslcert=/etc/me.pem",
+            "postgresql+psycopg://u:p%40@?service=cust&sslcert=%2Fetc%2Fme.pem&sslmode=verify-full",
+        ),
         ("DBI:mysql:database=cust;host=db", "mysql+pymysql://u:p%40@db/cust"),
+        ("DBI:mysql:cust;mysql_enable_utf8=1;mysql_ssl=0", "mysql+pymysql://u:p%40@/cust"),
+        (
+            "DBI:mysql:cust;host=db;mysql_ssl=1",
+            "mysql+pymysql://u:p%40@db/cust?ssl_check_hostname=false",
+        ),
+        (
+            "DBI:MariaDB:cust;host=db;mariadb_ssl=1;mariadb_ssl_ca_file=/etc/ca.pem",
+            "mysql+pymysql://u:p%40@db/cust?ssl_ca=%2Fetc%2Fca.pem",
+        ),
         ("DBI:MariaDB:database=cust;host=db;port=3307", "mysql+pymysql://u:p%40@db:3307/cust"),
         ("DBI:mysql:cust", "mysql+pymysql://u:p%40@/cust"),
         (
@@ -33,6 +46,17 @@ def url_of(**settings: object) -> str:
 )
 def test_a_dsn_names_server_and_database_beside_user_and_password(dsn: str, url: str) -> None:
     assert url_of(DSN=dsn, User="u", Password="p@") == url
+
+
+def test_a_user_in_the_dsn_goes_before_the_one_beside_it() -> None:
+    assert url_of(DSN="DBI:Pg:dbname=cust;user=me", User="u") == "postgresql+psycopg://me@/cust"
+
+
+def test_a_password_in_the_dsn_is_refused_and_not_repeated() -> None:
+    with pytest.raises(DsnError, match="it stands in Password") as caught:
+        url_of(DSN="DBI:Pg:dbname=cust;password=hunter2")
+
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_dsn_of_sqlite_names_a_file() -> None:
