@@ -130,9 +130,9 @@ def kept(name: str, now: Moment, precedence: Precedence, *, keep_edits: bool) ->
         return Reason.SUBMITTED
     if precedence.enabled and any(levels.get(name, 0) > 0 for levels in now.owning):
         return Reason.OWNED_BY_SCREEN
-    if any(may_name(line, name) for line in now.later):
+    if any(may_name(line.name, name) for line in now.later):
         return Reason.WRITTEN_LATER
-    if keep_edits and any(may_name(line, name) for line in now.edits):
+    if keep_edits and any(may_name(line.name, name) for line in now.edits):
         return Reason.MANUAL_EDIT
     return None
 
@@ -144,13 +144,17 @@ def find_anchor(history: Sequence[HistoryLine]) -> HistoryLine | None:
     return max(lines, key=lambda line: line.id, default=None)
 
 
-def may_name(line: HistoryLine, name: str) -> bool:
+def may_name(line: str, name: str) -> bool:
     """Whether a TicketDynamicFieldUpdate line is about a field, or could be.
 
     OTOBO cuts a long name and appends ``[...]``, sometimes to a name that it did not cut (observed
     rule 13), so a cut name stands for every field that begins like it.
+
+    Args:
+        line: what ``ticket_history.name`` holds.
+        name: the dynamic field's name.
     """
-    start, marker, rest = line.name.partition("%%FieldName%%")
+    start, marker, rest = line.partition("%%FieldName%%")
     if start or not marker:
         return True  # not OTOBO's form: nobody can say which field it was
     written, end, _ = rest.partition("%%")

@@ -57,21 +57,6 @@ def field_update(field_name: str, new: str, old: str) -> str:
     return f"{FIELD_MARK}{field_name}{VALUE_MARK}{new}{OLD_MARK}{old}"[:NAME_LENGTH]
 
 
-def may_name(text: str, field_name: str) -> bool:
-    """Whether a TicketDynamicFieldUpdate line can be about this field; in doubt it is.
-
-    Args:
-        text: the line's name.
-        field_name: the dynamic field's name.
-    """
-    if not text.startswith(FIELD_MARK) or VALUE_MARK not in text:
-        return True
-    named = text.removeprefix(FIELD_MARK).partition(VALUE_MARK)[0]
-    if named.endswith(CUT):
-        return field_name.startswith(named.removesuffix(CUT))
-    return named == field_name
-
-
 @dataclass(frozen=True, slots=True)
 class Happening:
     """A ticket was created, or its customer user was set.

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, literal, select, union_all
 
 from mapping.model import Change, HistoryType, Plan, ValueRow
+from mapping.precedence import may_name
 from worker.tickets import schema
-from worker.tickets.history import may_name
 from worker.tickets.store import Conflict
 from worker.tickets.system import TicketSystem
 

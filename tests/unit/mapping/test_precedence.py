@@ -256,7 +256,7 @@ NAME = "LongFieldName" + "X" * 87
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "expected"),
+    ("line", "name", "expected"),
     [
         ("%%FieldName%%F%%Value%%a%%OldValue%%", "F", True),
         ("%%FieldName%%F%%Value%%a%%OldValue%%", "FF", False),
@@ -275,10 +275,8 @@ NAME = "LongFieldName" + "X" * 87
     ],
 )
 def test_a_line_may_be_about_every_field_that_its_name_fits(
-    text: str, name: str, expected: Any
+    line: str, name: str, expected: Any
 ) -> None:
-    line = HistoryLine(1, "TicketDynamicFieldUpdate", text, AGENT)
-
     assert may_name(line, name) is expected
 
 

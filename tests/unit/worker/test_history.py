@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.tickets.history import field_update, may_name
+from mapping.precedence import may_name
+from worker.tickets.history import field_update
 
 RECORDED = json.loads(Path(__file__).with_name("recorded_cut_lines.json").read_text())
 """Every line that a real OTOBO 11 was seen to cut, with what it was made of."""
@@ -56,24 +57,3 @@ def test_no_line_is_longer_than_the_column(name: str, new: str, old: str) -> Non
 @given(st.text("abcXYZ019", min_size=1, max_size=191), st.text(max_size=300), st.text(max_size=300))
 def test_a_line_always_names_its_own_field(name: str, new: str, old: str) -> None:
     assert may_name(field_update(name, new, old), name)
-
-
-def test_a_line_does_not_name_a_field_that_only_begins_alike() -> None:
-    line = field_update("Phone", "1", "")
-
-    assert not may_name(line, "PhoneMobile")
-    assert not may_name(line, "Pho")
-    assert not may_name(line, "phone")
-
-
-def test_a_cut_name_may_be_any_field_that_begins_like_it() -> None:
-    line = f"%%FieldName%%{'N' * 50}[...]%%Value%%new%%OldValue%%"
-
-    assert may_name(line, "N" * 60)
-    assert may_name(line, "N" * 50)
-    assert not may_name(line, "N" * 49)
-
-
-@pytest.mark.parametrize("line", ["", "something else", "%%FieldName%%Phone and no more"])
-def test_a_line_that_cannot_be_read_may_name_every_field(line: str) -> None:
-    assert may_name(line, "Phone")
