@@ -5,6 +5,7 @@ A block copied from ``Kernel/Config.pm`` and written as JSON or TOML is accepted
 The options and their defaults follow the admin manual's chapter "Customer User Back Ends".
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -42,6 +43,9 @@ MAP_COLUMNS = (
 )
 """The ten columns of a Map row, in the manual's order."""
 
+_SOURCE_MODULE = re.compile(r"Kernel::System::CustomerUser::(\w+)")
+_KINDS = {"DB": "sql", "LDAP": "ldap"}
+
 IGNORED_OPTIONS = frozenset({"Module", "module", "CompanyConfig"})
 """Options of OTOBO that say nothing once the kind of source is known."""
 
@@ -68,6 +72,11 @@ def keyword_keys(schema: dict[str, Any]) -> None:
     }
     if "required" in schema:
         schema["required"] = [name.removesuffix("_") for name in schema["required"]]
+
+
+def _digits_as_number(value: Any) -> Any:
+    """Perl tells numbers from texts no more than an environment variable does."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 Flag = Annotated[bool, BeforeValidator(_empty_as_zero)]
@@ -360,7 +369,9 @@ class LdapSourceConfig(SourceConfig):
     timeout: float = Field(
         5.0, gt=0, le=600, description="Seconds for a whole lookup, connecting and TLS included."
     )
-    version: Literal[2, 3] = Field(3, description="LDAP protocol version.")
+    version: Annotated[Literal[2, 3], BeforeValidator(_digits_as_number)] = Field(
+        3, description="LDAP protocol version."
+    )
     tls: TlsConfig = Field(default_factory=TlsConfig)
     referrals: bool = Field(False, description="Follow referrals to other servers.")
     translate_manager_to: OptionalText = _option(
@@ -500,6 +511,8 @@ def lift_params(data: Any) -> Any:
         tls["verify"] = flat.pop("verify") != "none"
     if tls:
         flat["tls"] = {**tls, **dict(flat.get("tls") or {})}
-    if "kind" not in flat and isinstance(data.get("Module"), str):
-        flat["kind"] = "ldap" if data["Module"].endswith("::LDAP") else "sql"
+    source = _SOURCE_MODULE.fullmatch(str(data.get("Module") or ""))
+    if source is not None:
+        # A back end that Fieldfare does not know stays as it is, to be refused by its name (D23).
+        flat.setdefault("kind", _KINDS.get(source[1], source[0]))
     return flat

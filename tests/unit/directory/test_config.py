@@ -101,6 +101,14 @@ def test_otobos_own_block_of_an_ldap_source_is_accepted() -> None:
     assert config.list_fields == ("cn", "mail")
 
 
+def test_numbers_of_net_ldap_may_come_as_text() -> None:
+    numbers = {"port": "3389", "timeout": "12", "async": "0", "version": "2"}
+    config = source({**LDAP, "Params": {**LDAP["Params"], "Params": numbers}})
+
+    assert isinstance(config, LdapSourceConfig)
+    assert (config.port, config.timeout, config.version) == (3389, 12.0, 2)
+
+
 def test_certificates_of_net_ldap_become_the_tls_table() -> None:
     params = {**LDAP["Params"], "cafile": "/etc/ca.pem", "verify": "require"}
     config = source({**LDAP, "Params": {**params, "Params": {"port": 636}}})
@@ -177,3 +185,21 @@ def test_the_company_and_the_preferences_have_otobos_defaults() -> None:
     assert preferences.key == "k"
     assert preferences.user_id == "user_id"
     assert preferences.defaults == {"UserRefreshTime": "0", "UserShowTickets": "25"}
+
+
+def test_blocks_of_companies_and_preferences_may_name_their_module() -> None:
+    company = CompanyConfig.model_validate(
+        {"Module": "Kernel::System::CustomerCompany::DB", "Params": {"Table": "firms"}}
+    )
+    preferences = PreferencesConfig.model_validate(
+        {"Module": "Kernel::System::CustomerUser::Preferences::DB", "Params": {"Table": "prefs"}}
+    )
+
+    assert company.table == "firms"
+    assert preferences.table == "prefs"
+
+
+@pytest.mark.parametrize("module", ["Kernel::System::CustomerUser::Oracle", "My::DB"])
+def test_a_back_end_that_is_not_known_is_refused(module: str) -> None:
+    with pytest.raises(ValidationError, match="kind"):
+        source({**SHIPPED, "Module": module})
