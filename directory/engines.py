@@ -18,6 +18,9 @@ from sqlalchemy import URL, Engine, event
 TEXT_TYPES = (
     *("date", "time", "timetz", "timestamp", "timestamptz", "interval", "numeric"),
     *("float4", "float8", "json", "jsonb", "uuid", "inet", "cidr", "macaddr", "money"),
+    *("int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange"),
+    *("int4multirange", "int8multirange", "nummultirange", "datemultirange"),
+    *("tsmultirange", "tstzmultirange"),
 )
 """PostgreSQL's types that are taken as the server writes them, as OTOBO's driver does: Python has
 no ``infinity`` among its dates, and one such row would make a batch fail."""

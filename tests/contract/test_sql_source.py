@@ -279,35 +279,43 @@ TYPED = {
         (
             "CREATE TABLE typed (login text, num numeric, zero numeric, flag boolean, off boolean, "
             "day date, ts timestamptz, raw bytea, photo bytea, tags text[], late timestamp, "
-            "ratio float8)"
+            "ratio float8, span int4range)"
         ),
         (
             "INSERT INTO typed VALUES ('jdoe', 12.50, 0.00, true, false, '2024-02-29', "
-            "'2024-02-29 10:11:12.5+00', 'text', '\\xffd8', '{a,b}', 'infinity', 0.1)"
+            "'2024-02-29 10:11:12.5+00', 'text', '\\xffd8', '{a,b}', 'infinity', 0.1, '[1,5)')"
         ),
     ),
     "mysql": (
         (
             "CREATE TABLE typed (login varchar(50), num decimal(9,2), zero decimal(9,2), "
             "flag boolean, off boolean, day date, ts datetime(1), raw blob, photo blob, "
-            "tags varchar(9), late time, ratio double)"
+            "tags varchar(9), late time, ratio double, span varchar(9))"
         ),
         (
             "INSERT INTO typed VALUES ('jdoe', 12.50, 0.00, true, false, '2024-02-29', "
-            "'2024-02-29 10:11:12.5', 'text', x'ffd8', NULL, '-838:59:59', 0.1)"
+            "'2024-02-29 10:11:12.5', 'text', x'ffd8', NULL, '-838:59:59', 0.1, NULL)"
         ),
     ),
     "sqlite": (
-        "CREATE TABLE typed (login, num, zero, flag, off, day, ts, raw, photo, tags, late, ratio)",
+        (
+            "CREATE TABLE typed (login, num, zero, flag, off, day, ts, raw, photo, tags, late, "
+            "ratio, span)"
+        ),
         (
             "INSERT INTO typed VALUES ('jdoe', '12.50', '0.00', 1, 0, '2024-02-29', "
-            "'2024-02-29 10:11:12.5', x'74657874', x'ffd8', NULL, 1e20, 0.1)"
+            "'2024-02-29 10:11:12.5', x'74657874', x'ffd8', NULL, 1e20, 0.1, NULL)"
         ),
     ),
 }
 
 EXPECTED: Mapping[str, Mapping[str, object]] = {
-    "postgresql": {"ts": "2024-02-29 10:11:12.5+00", "tags": ("a", "b"), "late": "infinity"},
+    "postgresql": {
+        "ts": "2024-02-29 10:11:12.5+00",
+        "tags": ("a", "b"),
+        "late": "infinity",
+        "span": "[1,5)",
+    },
     "mysql": {"ts": "2024-02-29 10:11:12.5", "late": "-838:59:59"},
     "sqlite": {"ts": "2024-02-29 10:11:12.5", "late": "1e+20"},
 }
@@ -317,9 +325,8 @@ def test_values_are_the_text_that_otobos_driver_gives(sql_directory: SqlDirector
     kind = make_url(sql_directory.url).get_backend_name()
     sql_directory.execute(*TYPED[kind])
     columns = ("num", "zero", "flag", "off", "day", "ts", "raw", "photo", "tags", "late", "ratio")
-    source = sql_directory.source(
-        table="typed", map={"UserLogin": "login", **{name: name for name in columns}}
-    )
+    rows = {"UserLogin": "login", **{name: name for name in (*columns, "span")}}
+    source = sql_directory.source(table="typed", map=rows)
 
     assert dict(attributes(source.find(["jdoe"]), "jdoe")) == {
         "UserLogin": "jdoe",
