@@ -17,8 +17,11 @@ from tests.conformance.directory_calls import NOT_YET, NotYet, Said, ask
 from tests.conformance.recordings import Case, Json, Step, ticket_of
 from tests.conformance.worker_side import Fieldfare, Stuck, screen_of
 from tests.conformance.world import World, attributes
-from tests.otobo import ROOT
+from tests.otobo import ROOT, WORKER
 from worker.labels import labels_for
+
+STRANGERS = 1000
+"""What is added to a recorded user's id that is the worker's here."""
 
 PASSWORDS = frozenset({"set_password_as", "generate_password"})
 
@@ -67,7 +70,8 @@ class Player:
         for ticket_id, event in self.events:
             if self._heard(event):
                 fields = submitted.get(names[ticket_id], ())
-                self.fieldfare.publish(self._event(step, ticket_id, event, fields))
+                told = self._told(step, names[ticket_id], fields)
+                self.fieldfare.publish({"type": event, "ticket_id": str(ticket_id), **told})
         self.fieldfare.work()
         given_up = self.fieldfare.given_up()
         if len(given_up) > self.malformed:
@@ -89,12 +93,11 @@ class Player:
             return False
         return re.search(str(module.get("Event") or ""), event) is not None
 
-    def _event(
-        self, step: Step, ticket_id: int, event: str, submitted: Sequence[str]
-    ) -> Mapping[str, str]:
-        told = {"type": event, "ticket_id": str(ticket_id), "time": self.world.clock().isoformat()}
+    def _told(self, step: Step, ticket: str, submitted: Sequence[str]) -> Mapping[str, str]:
+        """What an event tells of the request that raised it."""
+        told = {"time": self.world.clock().isoformat()}
         if submitted and step.request == "screen":
-            told["screen"] = screen_of(step)
+            told["screen"] = screen_of(step, ticket)
         elif submitted:
             told["fields"] = json.dumps(submitted, ensure_ascii=False)
         return told
@@ -104,10 +107,10 @@ class Player:
     def ticket_create(self, call: Json) -> None:
         otobo = self.world.otobo
         customer_user, customer_id = call.get("customer_user"), call.get("customer_id")
-        user_id = int(call.get("user_id") or ROOT)
-        id_ = otobo.create_ticket(_text(customer_user), _text(customer_id), user_id=user_id)
+        told = (_text(customer_user), _text(customer_id))
+        id_ = otobo.create_ticket(*told, user_id=_author(call.get("user_id")))
         self.tickets[ticket_of(call)] = id_
-        if any(part not in {None, "", "0"} for part in map(_text, (customer_user, customer_id))):
+        if any(part not in {None, "", "0"} for part in told):
             self.events.append((id_, "TicketCustomerUpdate"))
         self.events.append((id_, "TicketCreate"))
 
@@ -121,9 +124,7 @@ class Player:
         self, ticket_id: int, customer_user: str | None, customer_id: str | None, by: Any = None
     ) -> None:
         """TicketCustomerSet, which always raises its event (observed rule 3)."""
-        self.world.otobo.set_customer(
-            ticket_id, customer_user, customer_id, user_id=int(by or ROOT)
-        )
+        self.world.otobo.set_customer(ticket_id, customer_user, customer_id, user_id=_author(by))
         self.events.append((ticket_id, "TicketCustomerUpdate"))
 
     def dynamic_field_set(self, call: Json) -> None:
@@ -139,7 +140,7 @@ class Player:
             self._ticket(call),
             call["field"],
             texts,
-            user_id=int(call.get("user_id") or ROOT),
+            user_id=_author(call.get("user_id")),
             labels=labels,
         )
 
@@ -245,6 +246,12 @@ _PLAYED: Mapping[str, Callable[[Player, Json], None]] = {
     "call": Player.call,
     "customer_auth": Player.customer_auth,
 }
+
+
+def _author(user_id: Any) -> int:
+    """A recorded user; nobody but the worker is the worker's user here."""
+    author = int(user_id or ROOT)
+    return author + STRANGERS if author == WORKER else author
 
 
 def _list(value: Any) -> list[Any]:

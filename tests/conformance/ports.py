@@ -61,7 +61,7 @@ class Ports:
     """Which port here stands for a port of the recording.
 
     Args:
-        servers: ports here by the recorded ports of servers that answer all the time.
+        servers: ports here by the recorded ports of servers, which answer until they are shut.
     """
 
     def __init__(self, servers: Mapping[int, int]) -> None:
@@ -70,14 +70,14 @@ class Ports:
 
     def of(self, recorded: int) -> int:
         """The port here; on one that no server has, nothing listens until it is opened."""
-        if recorded in self._servers:
-            return self._servers[recorded]
         return self.gate(recorded).port
 
     def gate(self, recorded: int) -> Gate:
-        """The gate of a recorded port."""
+        """The gate of a recorded port; open from the beginning if a server has the port."""
         if recorded not in self._gates:
-            self._gates[recorded] = Gate()
+            gate = self._gates[recorded] = Gate()
+            if recorded in self._servers:
+                gate.open(self._servers[recorded])
         return self._gates[recorded]
 
     def close(self) -> None:

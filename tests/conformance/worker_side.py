@@ -34,9 +34,9 @@ class Stuck(Exception):
     """An event did not leave the inbox as it should."""
 
 
-def screen_of(step: Step) -> str:
-    """The screen that raises the events of a step."""
-    return f"Step{step.number}"
+def screen_of(step: Step, ticket: str) -> str:
+    """The screen that raises a ticket's events of a step."""
+    return f"Step{step.number}{ticket}"
 
 
 def settings_tree(world: World, case: Case) -> dict[str, Any]:
@@ -53,11 +53,13 @@ def settings_tree(world: World, case: Case) -> dict[str, Any]:
 
 
 def _screens(steps: Sequence[Step]) -> Mapping[str, Mapping[str, int]]:
-    """What each step's screen has enabled: the fields that were submitted there."""
+    """What each step's screens have enabled: the fields that were submitted there."""
     return {
-        screen_of(step): {name: 1 for names in step.submitted().values() for name in names}
+        screen_of(step, ticket): dict.fromkeys(names, 1)
         for step in steps
-        if step.request == "screen" and any(step.submitted().values())
+        if step.request == "screen"
+        for ticket, names in step.submitted().items()
+        if names
     }
 
 

@@ -185,7 +185,8 @@ class World:
                 key = connection.execute(insert(names).values(values)).inserted_primary_key
                 ids = [key[0]] if key else []
         where = _VALUE_COLUMNS.get(definition.field_type, "value_text")
-        for item in value if isinstance(value, list) else [value]:
+        items = value if isinstance(value, list) else [value]
+        for item in (item for item in items if item not in (None, "")):
             self.otobo.insert_value(ids[0], field, **{where: _column_value(where, item)})
 
     # -- during a case
