@@ -1,6 +1,7 @@
 """The sweep over real ticket histories: what it finds, what it leaves, and what it costs nobody."""
 
 import dataclasses
+import itertools
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -281,6 +282,18 @@ def test_a_window_longer_than_a_page_is_read_in_pages(
     assert sweep(paging) == 0
     handle(paging)
     assert [world.values(ticket) for ticket in tickets] == [{"Phone": ["1"]}] * 6
+
+
+def test_a_sweep_whose_time_is_up_is_continued_by_the_next(world: World) -> None:
+    worker = world.services(sweep={"limit": 4})  # the lines of two tickets
+    tickets = [old_ticket(world, seconds=600 * age) for age in (5, 4, 3, 2, 1)]
+    hours = itertools.count(step=3600)
+
+    found = [sweep(worker, lambda: float(next(hours))) for _ in range(4)]
+
+    assert found == [2, 1, 1, 1]
+    assert [ticket for _, ticket in inbox(worker)] == tickets
+    assert sweep(worker) == 0
 
 
 def test_a_sweep_that_lost_its_lock_between_pages_leaves_the_cursor(

@@ -6,7 +6,8 @@ yet. That makes the loss of Redis, of an event or of a producer harmless, and wi
 ``source = "history"`` it is the only source of events (design section 2).
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
@@ -31,6 +32,9 @@ LOCK_SECONDS = 60
 
 OVERLAP = 60
 """Seconds behind the cursor that are read again: how late a line may become visible."""
+
+SWEEP_SECONDS = 15.0
+"""A sweep that takes longer goes on with the next one, where it came to: a task has its limits."""
 
 TRIM_SECONDS = 3600
 """How often marks that the look-back no longer reaches are forgotten."""
@@ -70,10 +74,11 @@ class Cursor:
     id: int = 0
 
 
-def sweep(services: Services) -> int:
+def sweep(services: Services, clock: Callable[[], float] = time.monotonic) -> int:
     """Append events for what is in the history and was not looked at; returns how many.
 
-    Only one sweep runs at a time; a second one returns at once.
+    Only one sweep runs at a time; a second one returns at once. A long window, as after a loss of
+    Redis, may take several sweeps.
 
     Raises:
         TicketDatabaseUnavailable: the ticket database does not answer; the cursor stays.
@@ -83,7 +88,7 @@ def sweep(services: Services) -> int:
     if not client.set(LOCK, token, nx=True, ex=LOCK_SECONDS):
         return 0
     try:
-        found = _sweep(services, token)
+        found = _sweep(services, token, clock)
     finally:
         client.eval(_RELEASE, 1, LOCK, token)
     if found:
@@ -98,7 +103,8 @@ def read_cursor(client: redis.Redis) -> Cursor:
     return Cursor(time.decode() if time else "", int(id_ or 0))
 
 
-def _sweep(services: Services, token: str) -> int:
+def _sweep(services: Services, token: str, clock: Callable[[], float]) -> int:
+    end = clock() + SWEEP_SECONDS
     settings = services.settings.sweep
     client = services.inbox.client
     before = read_cursor(client)
@@ -121,6 +127,10 @@ def _sweep(services: Services, token: str) -> int:
         if len(lines) < settings.limit:
             break
         page_after = lines[-1].id
+        if clock() >= end:
+            # What was not read has later ids than what was, so the next window holds it.
+            reached = min(reached, lines[-1].create_time)
+            break
         if not client.eval(_RENEW, 1, LOCK, token, LOCK_SECONDS):
             return found  # somebody took over; the cursor is theirs to move
     client.eval(_MOVE, 1, CURSOR, before.time, before.id, reached, newest)
