@@ -151,7 +151,9 @@ def _handled(
     try:
         with _renewed(inbox, consumer):
             outcomes = _complete(entries, handle(entries))
-    except OUTAGES:
+    except OUTAGES as error:
+        if entries[0].deliveries > 1 and not isinstance(error, REDIS_OUTAGES):
+            inbox.forgive(entries[0], consumer.name)
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not fail other events
         if len(entries) > 1:

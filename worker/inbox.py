@@ -175,6 +175,14 @@ class Inbox:
         """Say that a consumer is alive and at work on what it holds; returns how many entries."""
         return len(self._renewed(consumer))
 
+    def forgive(self, entry: Entry, consumer: str) -> None:
+        """Forget how many workers have died with an entry, but for one: it is still handled alone.
+
+        For an entry that a worker has just survived: in an outage workers are stopped and started
+        for other reasons.
+        """
+        self.client.xclaim(EVENTS, GROUP, consumer, 0, [entry.id], retrycount=2, justid=True)
+
     # Leaving
 
     def settle(self, ids: Sequence[str], history_ids: Mapping[int, int] | None = None) -> None:

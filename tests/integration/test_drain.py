@@ -489,6 +489,23 @@ def test_an_outage_is_no_step_towards_being_poison(
     assert stats(inbox).dead == 0
 
 
+def test_restarts_in_an_outage_are_no_step_towards_being_poison(inbox: Inbox, clock: Clock) -> None:
+    fill(inbox, 1)
+
+    def unavailable(entries: Sequence[Entry]) -> list[Outcome]:
+        raise TicketDatabaseUnavailable("away")
+
+    for _ in range(10):
+        restarted = new_consumer()
+        drain(inbox, restarted, unavailable, clock)
+        abandon(inbox, restarted.name)
+    handler = Handler()
+    drain(inbox, new_consumer(), handler, clock)
+
+    assert handler.batches == [["1"]]
+    assert stats(inbox).dead == 0
+
+
 def test_a_slow_handler_keeps_what_it_holds(
     client: redis.Redis, consumer: Consumer, clock: Clock
 ) -> None:
