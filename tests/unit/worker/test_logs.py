@@ -140,11 +140,9 @@ def test_a_broker_that_is_away_is_one_line_of_beat_and_no_stack(
     logs.configure("info", "json")
     beat = logging.getLogger("celery.beat")
 
+    error = ConnectionError("refused")
     for _ in range(3):
-        try:
-            raise ConnectionError("refused")
-        except ConnectionError as error:
-            beat.error("Message Error: %s\n%s", error, ["a", "long", "stack"], exc_info=True)
+        beat.error("Message Error: %s\n%s", error, ["a", "long", "stack"], exc_info=error)
     beat.error("beat: something else")
 
     assert [line["event"] for line in lines(out)] == [
