@@ -1,5 +1,6 @@
 """Every recorded case, played over real servers: one test for each topic and ticket database."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,3 +60,18 @@ def test_fieldfare_agrees_with_otobo_or_differs_as_listed(world: World, topic: s
 
 def test_every_listed_deviation_is_of_a_recorded_case() -> None:
     assert deviations.load(CASES).unknown(case.id for case in RECORDED) == []
+
+
+def test_the_compatibility_page_counts_what_was_compared() -> None:
+    page = (Path(__file__).parents[2] / "docs/compatibility.md").read_text()
+    told = re.findall(r"^`(\w+)` \| (\d+) \| (\d+) \| (\d+) \| ?(.*)$", page, re.MULTILINE)
+    entries = deviations.load(CASES).entries
+    counted = []
+    for topic in (topic for topic in TOPICS if topic not in NOT_YET_TOPICS):
+        ids = {case.id for case in RECORDED if case.topic == topic}
+        listed = {entry.case for entry in entries} & ids
+        rules = {entry.rule for entry in entries if entry.case in ids}
+        numbers = (len(ids), len(ids) - len(listed), len(listed))
+        ordered = sorted(rules, key=lambda rule: int(rule[1:]))
+        counted.append((topic, *map(str, numbers), ", ".join(ordered)))
+    assert told == counted
