@@ -334,6 +334,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
         env_prefix=ENV_PREFIX,
         env_nested_delimiter="__",
+        dotenv_filtering="match_prefix",  # Docker Compose and others keep theirs there as well
         secrets_nested_delimiter="__",
         secrets_prefix="",
         secrets_dir_missing="ok",

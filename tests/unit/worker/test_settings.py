@@ -85,6 +85,21 @@ def test_each_place_wins_over_the_one_before(folder: Path, monkeypatch: pytest.M
     assert tickets.password.get_secret_value() == "secret file"
 
 
+def test_a_dotenv_file_may_hold_what_is_not_ours(folder: Path) -> None:
+    write(MINIMAL)
+    write("POSTGRES_PASSWORD=other\nTICKETS=other\nFIELDFARE_LOG__LEVEL=debug\n", ".env")
+
+    assert load().log.level == "debug"
+
+
+def test_a_dotenv_file_with_an_unknown_setting_is_refused(folder: Path) -> None:
+    write(MINIMAL)
+    write("FIELDFARE_LOGS__LEVEL=debug\n", ".env")
+
+    with pytest.raises(SettingsError, match="logs"):
+        load()
+
+
 def test_the_environment_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIELDFARE_TICKETS__URL", "sqlite://")
     monkeypatch.setenv("FIELDFARE_SWEEP__SOURCE", "history")
