@@ -90,12 +90,7 @@ def _worker(world: sample.World) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        embed.stop(process, STOP_SECONDS)
 
 
 def _wait_until_settled(
