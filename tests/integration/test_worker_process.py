@@ -268,6 +268,14 @@ def test_a_celery_event_lies_in_the_inbox_as_text(
     assert box.read("a")[0].fields == fields
 
 
+def test_a_celery_event_without_its_ticket_is_kept_in_the_inbox(broker: RedisServer) -> None:
+    app, box = application(broker.url)
+
+    app.tasks["ticket.created"](screen="AgentTicketPhone")
+
+    assert box.read("a")[0].fields == {"type": "ticket.created", "screen": "AgentTicketPhone"}
+
+
 def test_an_event_from_celery_outlives_a_full_redis(
     broker: RedisServer, client: redis.Redis
 ) -> None:

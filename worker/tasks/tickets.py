@@ -90,7 +90,10 @@ def register(
 
 
 def _producers_tasks(inbox: Callable[[], Inbox]) -> dict[str, Callable[..., None]]:
-    """What producers that speak Celery may call."""
+    """What producers that speak Celery may call.
+
+    No argument is asked for: a call without its ticket is found malformed, and kept, in the inbox.
+    """
 
     def publish(event: dict[str, str]) -> None:
         try:
@@ -98,11 +101,11 @@ def _producers_tasks(inbox: Callable[[], Inbox]) -> dict[str, Callable[..., None
         except REDIS_OUTAGES as error:
             raise Reject(error, requeue=True) from error  # the broker keeps it for later
 
-    def created(ticket_id: int, **optional: Any) -> None:
+    def created(ticket_id: object = None, **optional: Any) -> None:
         """Have a ticket looked at that was created; further arguments as in ``worker.events``."""
         publish(_fields(CREATED, ticket_id, optional))
 
-    def customer_changed(ticket_id: int, **optional: Any) -> None:
+    def customer_changed(ticket_id: object = None, **optional: Any) -> None:
         """Have a ticket looked at whose customer was set; arguments as in ``worker.events``."""
         publish(_fields(CUSTOMER_CHANGED, ticket_id, optional))
 
