@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.conformance.recordings import UnreadableCases
+
 FILE = "deviations.toml"
 
 _RULE = re.compile(r"D([1-9]|[12][0-9]|3[0-2])")
@@ -72,13 +74,23 @@ class Listed:
 
 
 def load(folder: Path) -> Listed:
-    """The list of a folder; one without the file differs nowhere."""
+    """The list of a folder; one without the file differs nowhere.
+
+    Raises:
+        UnreadableCases: the file is not TOML.
+    """
     path = folder / FILE
     if not path.exists():
         return Listed([], {})
+    try:
+        listed = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{FILE}: {error}"
+        raise UnreadableCases(msg) from error
     entries: list[Deviation] = []
-    problems: dict[str, list[str]] = {}
-    for number, raw in enumerate(tomllib.loads(path.read_text()).get("deviation", []), start=1):
+    surplus = [f"{key} is not [[deviation]]" for key in listed if key != "deviation"]
+    problems: dict[str, list[str]] = {FILE: surplus}
+    for number, raw in enumerate(listed.get("deviation", []), start=1):
         case = str(raw.get("case") or f"{FILE}: entry {number}")
         found = list(_problems(raw))
         problems.setdefault(case, []).extend(found)

@@ -39,7 +39,7 @@ def run(
         Verdicts by the kind of the ticket system's database.
 
     Raises:
-        UnreadableCases: there is nothing to play.
+        UnreadableCases: there is nothing to play, or ``deviations.toml`` cannot be read.
     """
     cases = [case for case in load(folder) if f"{case.id}".startswith(only) or case.topic == only]
     if not cases:
@@ -63,5 +63,5 @@ def _played(
     if complete:
         for name in listed.unknown(case.id for case in cases):
             case = Case(name, deviations.FILE, "", {}, {}, {}, [])
-            problems = [*listed.problems.get(name, ()), f"{deviations.FILE} lists no case of here"]
+            problems = listed.problems.get(name) or [f"{deviations.FILE} lists no case of here"]
             yield Verdict(case, End.FAILS, problems)

@@ -366,6 +366,25 @@ def test_a_folder_without_cases_and_a_file_of_another_form_are_refused(tmp_path:
         load(tmp_path)
 
 
+def test_a_list_that_cannot_be_read_or_says_nothing_known_is_told(tmp_path: Path) -> None:
+    (tmp_path / deviations.FILE).write_text("[[deviation]")
+    with pytest.raises(UnreadableCases, match=r"deviations\.toml"):
+        deviations.load(tmp_path)
+
+    (tmp_path / deviations.FILE).write_text(
+        '[[deviations]]\ncase = "a"\n[[deviation]]\nstep = 1\nrule = "D33"\nfiels = {}\n'
+    )
+    assert deviations.load(tmp_path).problems == {
+        "deviations.toml": ["deviations is not [[deviation]]"],
+        "deviations.toml: entry 1": [
+            "an entry names no case",
+            "an entry names no rule (D1 … D32)",
+            "an entry says nothing of what comes instead (fields, result, history)",
+            "an entry has an unknown key fiels",
+        ],
+    }
+
+
 def test_the_command_plays_a_folder_and_fails_for_an_entry_without_a_case(tmp_path: Path) -> None:
     listed = '[[deviation]]\ncase = "other-01"\nstep = 1\nrule = "D1"\nfields = { First = "x" }\n'
     written(tmp_path, topic(created("Jane")), listed)

@@ -82,11 +82,11 @@ class World:
     def __init__(self, running: Servers) -> None:
         self.servers = running
         self._made: list[tuple[servers.PostgresqlServer | servers.MariadbServer, str]] = []
-        self._postgresql_ports = {
+        self._server_ports = {
             DATABASE_PORT: running.postgresql.port,
             LDAP_PORT: running.slapd.port,
         }
-        self.ports = Ports(self._postgresql_ports)
+        self.ports = Ports(self._server_ports)
         self.ticket_url = self._database(TICKETS)
         self.external_url = self._database(EXTERNAL, external=True)
         self.external: Engine = sqlalchemy.create_engine(
@@ -111,7 +111,7 @@ class World:
     def reset(self, case: Case) -> None:
         """Empty everything, and fill it with a case's directory and fields."""
         self.ports.close()
-        self.ports = Ports(self._postgresql_ports)
+        self.ports = Ports(self._server_ports)
         self.servers.redis.flush()
         self._empty_tickets()
         with self.external.connect() as connection:
