@@ -130,6 +130,35 @@ class LdapSource:
         if reply.code != SUCCESS:
             raise SourceUnavailable(self._config.slot, self._refusal(reply))
 
+    def check(self) -> None:
+        """Make sure that somebody can be found at all; see ``CustomerUserSource.check``.
+
+        To LDAP a misspelt attribute is no error: every search ends well and finds nobody, and
+        that would empty the fields of every ticket.
+        """
+        key = f"({self._key}=*)"
+        request = Search(
+            self._config.base_dn,
+            self._config.sscope,
+            f"(&{key}{self._config.always_filter})" if self._config.always_filter else key,
+            (self._key,),
+            size_limit=1,
+        )
+        try:
+            reply = self._client.search(request, Deadline.after(self._config.timeout))
+        except NoAnswer as error:
+            raise SourceUnavailable(self._config.slot, str(error)) from error
+        if reply.code not in {SUCCESS, *LIMITS}:
+            raise SourceUnavailable(self._config.slot, self._refusal(reply))
+        if not any(self._keys(entry) for entry in reply.entries):
+            raise SourceMisconfigured(
+                self._config.slot,
+                f"below base_dn {self._config.base_dn!r} no entry with the attribute "
+                f"{self._config.customer_key!r} can be read, so every login would count as "
+                "unknown; look at customer_key, base_dn, sscope, always_filter, and at what "
+                "user_dn may read",
+            )
+
     def close(self) -> None:
         """Close the connection; the next ``find`` opens it again."""
         self._client.close()

@@ -241,7 +241,7 @@ def _ask(connection: _Connection, request: Search, deadline: Deadline) -> Reply:
             SCOPES[request.scope],
             ldap3.DEREF_BASE,  # Net::LDAP's default
             list(request.attributes),
-            0,
+            request.size_limit,
             math.ceil(deadline.left()),
             types_only=False,
             auto_escape=False,

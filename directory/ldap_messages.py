@@ -24,12 +24,18 @@ LOST = frozenset({OPERATIONS_ERROR, PROTOCOL_ERROR, BUSY, UNAVAILABLE, UNWILLING
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is asked of a server. ``attributes`` is never empty: an empty list asks for all."""
+    """What is asked of a server.
+
+    Attributes:
+        attributes: never empty: an empty list asks for all.
+        size_limit: entries after which the server may stop; 0 for no limit of ours.
+    """
 
     base: str
     scope: str
     filter: str
     attributes: tuple[str, ...]
+    size_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)

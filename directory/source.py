@@ -65,6 +65,15 @@ class CustomerUserSource(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """Make sure that the source can work as it is configured; done before a worker starts.
+
+        Raises:
+            SourceMisconfigured: it can never find anybody; says what is missing.
+            SourceUnavailable: it does not answer, so nothing can be said.
+        """
+        ...
+
     def close(self) -> None:
         """Close connections; the next ``find`` opens them again."""
         ...

@@ -8,7 +8,6 @@ import structlog
 from celery import signals
 
 from directory.errors import SourceUnavailable
-from directory.sql import SqlSource
 from worker import bootstrap, embed, logs
 from worker.app import QUEUE, app
 from worker.services import Services
@@ -68,7 +67,7 @@ def check(services: Services) -> None:
     Connections are closed again: child processes open their own.
 
     Raises:
-        SourceMisconfigured: a table or column of a source does not exist.
+        SourceMisconfigured: a source lacks a table, column or attribute.
         TicketDatabaseMisfit: a table, column or history type is missing, or the worker's agent.
     """
     try:
@@ -77,10 +76,7 @@ def check(services: Services) -> None:
         log.warning("tickets.unavailable", reason=error.reason)
     for source in services.directory.sources:
         try:
-            if isinstance(source, SqlSource):
-                source.check()
-            else:
-                source.ping()
+            source.check()
         except SourceUnavailable as error:
             log.warning("source.unavailable", source=source.config.source_name, reason=error.reason)
     services.directory.close()

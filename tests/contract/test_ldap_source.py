@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from directory import ldap_connection
-from directory.errors import SourceUnavailable
+from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.ldap import LdapSource
 from directory.ldap_messages import Search
 from directory.ldap_text import login_key
@@ -535,3 +535,32 @@ def test_a_login_that_the_server_stores_is_found_under_any_spelling_with_its_key
 
     assert found_logins(answers) == dict.fromkeys(same, login)
     source.close()
+
+
+def test_a_source_in_which_somebody_can_be_found_passes_its_check(people: LdapDirectory) -> None:
+    people.add_entry("jane", uid="jane")
+    people.add_entry("john", uid="john")
+
+    people.source(always_filter="(uid=john)").check()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"customer_key": "uidd"},
+        {"always_filter": "(uid=nobody)"},
+        {"base_dn": "ou=groups,dc=example,dc=com"},
+    ],
+)
+def test_a_source_in_which_nobody_can_be_found_is_misconfigured(
+    people: LdapDirectory, wrong: dict[str, str]
+) -> None:
+    people.add_entry("jane", uid="jane")
+
+    with pytest.raises(SourceMisconfigured, match="every login would count as unknown"):
+        people.source(**wrong).check()
+
+
+def test_the_check_of_a_base_that_does_not_exist_says_so(people: LdapDirectory) -> None:
+    with pytest.raises(SourceUnavailable, match="noSuchObject"):
+        people.source(base_dn="ou=nowhere,dc=example,dc=com").check()
