@@ -491,7 +491,8 @@ def lift_params(data: Any) -> Any:
     level: Any = data
     while isinstance(level, Mapping):
         for key, value in level.items():
-            if key == "Params" or key in IGNORED_OPTIONS:
+            # Perl's undef, null in JSON, says of any option that it is not set.
+            if value is None or key == "Params" or key in IGNORED_OPTIONS:
                 continue
             if key in flat and flat[key] != value:
                 msg = f"{key} is given twice, with different values"

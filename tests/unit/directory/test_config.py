@@ -101,6 +101,12 @@ def test_otobos_own_block_of_an_ldap_source_is_accepted() -> None:
     assert config.list_fields == ("cn", "mail")
 
 
+def test_an_option_that_is_undef_in_perl_is_not_set() -> None:
+    unset = dict.fromkeys(["Name", "CustomerUserNameFieldsJoin", "Selections", "ReadOnly"])
+
+    assert source({**SHIPPED, **unset}) == source(SHIPPED).model_copy(update={"name": ""})
+
+
 def test_numbers_of_net_ldap_may_come_as_text() -> None:
     numbers = {"port": "3389", "timeout": "12", "async": "0", "version": "2"}
     config = source({**LDAP, "Params": {**LDAP["Params"], "Params": numbers}})
