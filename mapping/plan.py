@@ -100,7 +100,7 @@ def plan(  # noqa: PLR0913, PLR0917 - everything that a plan depends on, and not
         fields: the definitions of the mapped fields, by name.
         precedence: the precedence settings.
         hints: what each of the ticket's events told; none for a resync or the sweep.
-        labels: readable texts of references; ``references`` says which a plan lacks.
+        labels: readable texts of references; ``Plan.references`` says which a plan lacks.
         several: how several texts of one attribute become one: ``first`` for LDAP sources (D7),
             ``join`` for SQL sources, where only a customer user's dynamic field has several (D22).
             Variables named ``DynamicField_…`` are always joined; a rule's own ``first`` or
@@ -123,15 +123,6 @@ def plan(  # noqa: PLR0913, PLR0917 - everything that a plan depends on, and not
         ),
         references=frozenset(key for item in decided for key in item.references),
     )
-
-
-def references(made: Plan) -> frozenset[tuple[str, str]]:
-    """The labels that a plan's texts need: old and new values of reference fields that change.
-
-    Returns:
-        (field type, key) pairs; usually none, and then a plan made without labels is complete.
-    """
-    return made.references
 
 
 def _decide_all(case: _Case) -> list[_Decided]:

@@ -16,7 +16,6 @@ from mapping.model import (
     TicketState,
     ValueRow,
 )
-from mapping.plan import references
 from mapping.values import Several, texts_of
 from tests.unit.mapping.builders import (
     applied,
@@ -45,7 +44,7 @@ def test_a_found_value_is_written_with_everything_that_explain_shows() -> None:
     assert made.customer_user == "jdoe"
     assert made.history_id == 2
     assert made.watched == {field().id: (7,)}
-    assert references(made) == frozenset()
+    assert made.references == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -313,7 +312,7 @@ def test_references_that_change_are_told_by_their_labels() -> None:
 
     made = planned(ticket(rows=rows), attributes, ruleset, fields)
 
-    assert references(made) == {("Agent", "1"), ("Agent", "3"), ("CustomerUser", "jdoe")}
+    assert made.references == {("Agent", "1"), ("Agent", "3"), ("CustomerUser", "jdoe")}
     labels = {("Agent", "1"): "Root", ("CustomerUser", "jdoe"): "Jane"}
     told = planned(ticket(rows=rows), attributes, ruleset, fields, labels=labels)
     assert [(item.field_name, item.old_text, item.new_text) for item in told.changes] == [
