@@ -64,11 +64,20 @@ class Directory:
         self._companions = companions or Companions()
         self._cache = cache
         self._configs = {source.config.slot: source.config for source in self._sources}
+        self._health: dict[str, str] = {}
 
     @property
     def sources(self) -> Sequence[CustomerUserSource]:
         """The sources in the order in which they are asked."""
         return tuple(self._sources)
+
+    @property
+    def health(self) -> Mapping[str, str]:
+        """Why each source did not answer when it was last asked, empty if it did; by slot.
+
+        What the cache knew says nothing of a source. One that was never asked is missing.
+        """
+        return dict(self._health)
 
     def find(
         self,
@@ -192,7 +201,12 @@ class Directory:
         """
         for source in self._sources:
             if source.config.slot == slot:
-                source.ping()
+                try:
+                    source.ping()
+                except SourceUnavailable as error:
+                    self._health[slot] = error.reason
+                    raise
+                self._health[slot] = ""
 
     def close(self) -> None:
         """Close all connections; the next ``find`` opens them again."""
@@ -204,8 +218,16 @@ class Directory:
         self, source: CustomerUserSource, logins: Sequence[str], *, fresh: bool
     ) -> Mapping[str, Answer]:
         if self._cache is None or not keeps(source.config):
-            return source.find(logins)
-        return self._cache.find(source, logins, fresh=fresh)
+            said = source.find(logins)
+        else:
+            said = self._cache.find(source, logins, fresh=fresh)
+        for answer in said.values():
+            if isinstance(answer, Unavailable):
+                self._health[source.config.slot] = answer.reason
+                break
+            if not answer.cached:
+                self._health[source.config.slot] = ""
+        return said
 
     def _complete(
         self, answers: Mapping[str, Answer], variables: Collection[str] | None

@@ -185,7 +185,11 @@ def _handle(entries: Sequence[Entry]) -> Sequence[Outcome]:
 def _ping(slot: str) -> None:
     from worker import bootstrap  # noqa: PLC0415
 
-    bootstrap.services().directory.ping(slot)
+    services = bootstrap.services()
+    try:
+        services.directory.ping(slot)
+    finally:
+        services.source_states.note(services.directory.health)
 
 
 def _sweep() -> int:

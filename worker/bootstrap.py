@@ -21,6 +21,7 @@ from worker.app import app, caller, redis_url
 from worker.inbox import Inbox, connect
 from worker.services import Services
 from worker.settings import OtoboCacheSettings, Settings, TicketSettings, load
+from worker.source_states import SourceStates
 from worker.tickets.engine import ticket_engine
 from worker.tickets.history import HistoryLog
 from worker.tickets.otobo_cache import FileCache, NoCache, OtoboCache, RedisCache
@@ -68,6 +69,7 @@ def build(settings: Settings) -> Services:
         history=HistoryLog(engine, worker_user=tickets.worker_user, zone=zone),
         otobo_cache=otobo_cache(tickets.otobo_cache),
         inbox=inbox_,
+        source_states=SourceStates(inbox_.client),
     )
 
 

@@ -8,6 +8,7 @@ from mapping.precedence import Precedence
 from mapping.rules import Ruleset
 from worker.inbox import Inbox
 from worker.settings import Settings
+from worker.source_states import SourceStates
 from worker.tickets.history import HistoryLog
 from worker.tickets.otobo_cache import OtoboCache
 from worker.tickets.store import TicketStore
@@ -29,6 +30,7 @@ class Services:
     history: HistoryLog
     otobo_cache: OtoboCache
     inbox: Inbox
+    source_states: SourceStates
 
     def precedence(self) -> Precedence:
         """The precedence settings, with the id of the worker's user.

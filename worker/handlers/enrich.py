@@ -114,6 +114,7 @@ def converge(hints: Hints, services: Services) -> Mapping[int, Verdict]:
     still_open = sorted(hints)
     for _ in range(services.settings.inbox.max_conflicts):
         seen = look(still_open, services, hints)
+        services.source_states.note(services.directory.health)
         plans = [one.plan for one in seen.values() if one.plan is not None]
         results = services.tickets.apply(plans)
         drop_stale_copies(
