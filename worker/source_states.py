@@ -63,7 +63,7 @@ class SourceStates:
             return
         try:
             known = read(self._client)
-            changed = {
+            changed: dict[Any, Any] = {
                 slot: _dump(SourceState("up" if ok else "down", now, health[slot]))
                 for slot, ok in answers.items()
                 if slot not in known or (known[slot].state == "up") is not ok
