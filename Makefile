@@ -14,7 +14,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test check conformance servers docs lock clean
+.PHONY: help demo test check conformance servers docs site lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +42,10 @@ conformance: $(TEST) servers ## Play what a real OTOBO 11 was seen to do, and co
 
 docs: $(TEST) ## Write docs/reference anew from the code
 	@$(BIN)/python docs/generate.py
+
+site: $(TEST) ## Build the documentation as a site into build/site, and fail on any warning
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file .ci/mkdocs.yml
+	@echo "build/site/index.html"
 
 lock: ## Resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade for the newest versions)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv; elsewhere: make lock UV=path" >&2; exit 1; }
