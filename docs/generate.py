@@ -26,6 +26,7 @@ from directory.config import (
 from mapping import transforms
 from mapping.model import Decision
 from worker import cli, events, settings
+from worker.commands.answering import Exit
 from worker.handlers.explain import REASONS
 from worker.inbox_scripts import MAX_FIELD_BYTES, MAX_FIELDS
 from worker.outcomes import DISPOSITIONS, Disposition, Kind
@@ -43,12 +44,12 @@ TAKES: Mapping[str, str] = {
 }
 """What is accepted in more forms than its type says."""
 
-EXIT_CODES: Mapping[cli.Exit, str] = {
-    cli.Exit.OK: "done",
-    cli.Exit.NO: "the answer is no: no source knows the login, or there is no such ticket",
-    cli.Exit.USAGE: "wrong usage or settings, a source or a ticket database that can never work so",
-    cli.Exit.UNAVAILABLE: "something did not answer: a source, the ticket database, Redis",
-    cli.Exit.INTERRUPTED: "interrupted with Ctrl-C",
+EXIT_CODES: Mapping[Exit, str] = {
+    Exit.OK: "done",
+    Exit.NO: "the answer is no: no source knows the login, or there is no such ticket",
+    Exit.USAGE: "wrong usage or settings, a source or a ticket database that can never work so",
+    Exit.UNAVAILABLE: "something did not answer: a source, the ticket database, Redis",
+    Exit.INTERRUPTED: "interrupted with Ctrl-C",
 }
 
 KINDS: Mapping[Kind, str] = {

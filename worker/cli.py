@@ -8,23 +8,16 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from enum import IntEnum
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Literal
 
-import redis
 import typer
-from rich.console import Console
 
-from directory.errors import DirectoryError, SourceMisconfigured
 from directory.model import Found, Unavailable
-from worker import logs, render
-from worker.embed import DemoError, EmbeddedServerError
+from worker.commands.answering import Exit, Json, answering, complain
 from worker.settings import Settings, load
-from worker.settings_errors import CONFIG_VARIABLE, SettingsError
-from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
+from worker.settings_errors import CONFIG_VARIABLE
 
 app = typer.Typer(
     name="fieldfare",
@@ -39,18 +32,6 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Show the settings and their schema.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-
-class Exit(IntEnum):
-    """The exit codes of every command."""
-
-    OK = 0
-    NO = 1
-    USAGE = 2
-    UNAVAILABLE = 3
-    INTERRUPTED = 130
 
 
 @app.callback()
@@ -87,7 +68,7 @@ def emit(
     as_json: Json = False,
 ) -> None:
     """Put events into the inbox: have these tickets looked at."""
-    from worker import bootstrap  # noqa: PLC0415 - heavy imports only where they are needed
+    from worker import bootstrap, render  # noqa: PLC0415 - heavy imports only where needed
 
     with answering():
         inbox = bootstrap.inbox(load())
@@ -106,7 +87,7 @@ def lookup(
     as_json: Json = False,
 ) -> None:
     """Ask each source, in order, who this customer user is."""
-    from worker import bootstrap  # noqa: PLC0415
+    from worker import bootstrap, render  # noqa: PLC0415
 
     with answering():
         services = bootstrap.build(load())
@@ -133,7 +114,7 @@ def explain(
 ) -> None:
     """Say for each mapped field what stands there, what would be written, and why."""
     from mapping.model import EventHint  # noqa: PLC0415
-    from worker import bootstrap  # noqa: PLC0415
+    from worker import bootstrap, render  # noqa: PLC0415
     from worker.handlers.explain import explain as explained  # noqa: PLC0415
 
     hint = EventHint(created=True, changed=True, screen=screen, fields=frozenset(field or ()))
@@ -199,6 +180,8 @@ def demo(
 @config_app.command("show")
 def config_show(as_json: Json = False) -> None:
     """Print the effective settings; secrets are masked."""
+    from worker import render  # noqa: PLC0415
+
     with answering():
         settings = load()
     render.settings(settings, as_json=as_json)
@@ -239,31 +222,9 @@ def config_from_otobo(
 @config_app.command("schema")
 def config_schema() -> None:
     """Print the JSON Schema of the settings, for editors and checks."""
+    from worker import render  # noqa: PLC0415
+
     render.print_json(Settings.model_json_schema(by_alias=False))
-
-
-@contextmanager
-def answering() -> Iterator[None]:
-    """Turn what may go wrong into one message on standard error, and the right exit code."""
-    logs.configure("warning", "auto")
-    try:
-        yield
-    except (SettingsError, SourceMisconfigured, TicketDatabaseMisfit) as error:
-        complain(str(error))
-        raise typer.Exit(Exit.USAGE) from None
-    except (TicketDatabaseUnavailable, DirectoryError, EmbeddedServerError, DemoError) as error:
-        complain(str(error))
-        raise typer.Exit(Exit.UNAVAILABLE) from None
-    except redis.RedisError as error:
-        complain(f"Redis does not answer: {error}")
-        raise typer.Exit(Exit.UNAVAILABLE) from None
-
-
-def complain(message: str) -> None:
-    """Say on standard error what went wrong."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
-        f"fieldfare: {message}", markup=False
-    )
 
 
 def _interrupt(*_: object) -> None:
