@@ -11,6 +11,8 @@ from typing import Literal
 
 import structlog
 
+from worker import message_logs
+
 Format = Literal["auto", "json", "console"]
 
 _SHARED: tuple[structlog.typing.Processor, ...] = (
@@ -77,6 +79,7 @@ def configure(level: str = "info", form: Format = "auto") -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.getLogger("celery.beat").filters = [_OncePerMinute()]
+    logging.getLogger(message_logs.LOGGER).filters = [message_logs.WithoutContents()]
     for name in ("celery", "kombu", "amqp", "sqlalchemy"):
         # Celery announces every wake-up call at info: two lines a second of no use to anybody.
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
