@@ -17,7 +17,8 @@ from directory.directory import Directory
 from directory.ldap import LdapSource
 from directory.source import CustomerUserSource
 from directory.sql import SqlSource
-from worker.app import app, caller, redis_url
+from worker.app import app, caller
+from worker.broker import redis_url
 from worker.inbox import Inbox, connect
 from worker.services import Services
 from worker.settings import OtoboCacheSettings, Settings, TicketSettings, load

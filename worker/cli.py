@@ -141,11 +141,29 @@ def worker(
         Path, typer.Option(metavar="FOLDER", help="Where --embedded keeps its data.")
     ] = Path("fieldfare-data"),
     beat: Annotated[
-        bool, typer.Option(help="Also run the scheduler that rings every second and sweeps.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--beat/--no-beat",
+            help="Also run the scheduler that rings every second and sweeps. Default: yes with "
+            "the queue events; the queue admin has none.",
+            show_default=False,
+        ),
+    ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 2,
+    queue: Annotated[
+        Literal["events", "admin"],
+        typer.Option(
+            help="events: drain the inbox. admin: answer other programs about customer users."
+        ),
+    ] = "events",
 ) -> None:
-    """Run a ticket worker: it drains the inbox until it is told to stop (SIGTERM, Ctrl-C)."""
+    """Run a worker until it is told to stop (SIGTERM, Ctrl-C); it drains the inbox."""
+    if queue == "admin" and (beat or embedded):
+        wrong = "--beat" if beat else "--embedded"
+        raise typer.BadParameter(
+            f"{wrong} belongs to a ticket worker; start it beside this one, with --queue events",
+            param_hint="--queue admin",
+        )
     from worker import bootstrap, embed  # noqa: PLC0415
     from worker.demo import sample  # noqa: PLC0415
     from worker.run import run_worker  # noqa: PLC0415
@@ -160,7 +178,8 @@ def worker(
                 from worker.demo.story import first_tickets  # noqa: PLC0415
 
                 first_tickets(world, bootstrap.inbox(load()).publish)
-        run_worker(load(), concurrency=concurrency, beat=beat)
+        rings = queue == "events" if beat is None else beat
+        run_worker(load(), concurrency=concurrency, beat=rings, queue=queue)
 
 
 @app.command()

@@ -1,15 +1,19 @@
-"""How is a worker started? Checked against its databases, then Celery's prefork pool."""
+"""How is a worker started? Checked against its databases, then Celery's prefork pool.
+
+The queue says which application it runs: ``events`` is a ticket worker, ``admin`` answers questions
+about customer users. No process serves both.
+"""
 
 import os
 import signal
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from celery import signals
+from celery import Celery, signals
 
 from directory.errors import SourceUnavailable
-from worker import bootstrap, embed, logs
-from worker.app import QUEUE, app
+from worker import admin, app, bootstrap, embed, logs
 from worker.services import Services
 from worker.settings import Settings
 from worker.tickets.store import TicketDatabaseUnavailable
@@ -17,13 +21,17 @@ from worker.tickets.store import TicketDatabaseUnavailable
 log = structlog.get_logger("fieldfare")
 
 
-def run_worker(settings: Settings, *, concurrency: int, beat: bool) -> None:
-    """Run a ticket worker in this process until it is told to stop.
+APPLICATIONS: Mapping[str, Celery] = {app.QUEUE: app.app, admin.QUEUE: admin.app}
+
+
+def run_worker(settings: Settings, *, concurrency: int, beat: bool, queue: str = app.QUEUE) -> None:
+    """Run a worker in this process until it is told to stop.
 
     Args:
         settings: the settings; child processes read them again by themselves.
-        concurrency: child processes that drain the inbox.
+        concurrency: child processes that drain the inbox, or answer.
         beat: also run the scheduler that rings every second and sweeps.
+        queue: whose tasks it knows: ``events`` or ``admin``.
 
     Raises:
         SourceMisconfigured: a source can never work as it is configured.
@@ -34,7 +42,10 @@ def run_worker(settings: Settings, *, concurrency: int, beat: bool) -> None:
         logs.configure(settings.log.level, settings.log.format)
 
     set_up_logging()
-    check(bootstrap.build(settings))
+    services = bootstrap.build(settings)
+    if queue == app.QUEUE:
+        check_tickets(services)
+    check_sources(services)
 
     def end_with_worker(**_: Any) -> None:
         # Beat keeps nothing, and inherits a handler of SIGTERM that is the worker's.
@@ -47,33 +58,40 @@ def run_worker(settings: Settings, *, concurrency: int, beat: bool) -> None:
     signals.beat_embedded_init.connect(end_with_worker, weak=False)
     # Celery sets up no logging of its own where somebody listens to this signal.
     signals.setup_logging.connect(set_up_logging, weak=False)
-    log.info("worker.started", queue=QUEUE, concurrency=concurrency, beat=beat)
+    log.info("worker.started", queue=queue, concurrency=concurrency, beat=beat)
     arguments = [
         "--quiet",
         "worker",
-        f"--queues={QUEUE}",
+        f"--queues={queue}",
         f"--concurrency={concurrency}",
         f"--hostname=fieldfare-{os.getpid()}@%h",
         "--without-gossip",
         "--without-mingle",
     ]
-    app.worker_main([*arguments, "--beat"] if beat else arguments)
+    APPLICATIONS[queue].worker_main([*arguments, "--beat"] if beat else arguments)
     log.info("worker.stopped")
 
 
-def check(services: Services) -> None:
-    """Refuse to start with what can never work; what is only away is waited for.
-
-    Connections are closed again: child processes open their own.
+def check_tickets(services: Services) -> None:
+    """Refuse to start beside a database that is no ticket system's; one that is away is waited for.
 
     Raises:
-        SourceMisconfigured: a source lacks a table, column or attribute.
         TicketDatabaseMisfit: a table, column or history type is missing, or the worker's agent.
     """
     try:
         services.tickets.check_schema()
     except TicketDatabaseUnavailable as error:
         log.warning("tickets.unavailable", reason=error.reason)
+
+
+def check_sources(services: Services) -> None:
+    """Refuse to start with a source that can never work; one that is away is waited for.
+
+    All connections are closed again: child processes open their own.
+
+    Raises:
+        SourceMisconfigured: a source lacks a table, column or attribute.
+    """
     for source in services.directory.sources:
         try:
             source.check()

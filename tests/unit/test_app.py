@@ -8,7 +8,8 @@ from celery import Celery
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from worker.app import caller, configure, make_app, redis_url
+from worker.app import caller, configure, make_app
+from worker.broker import redis_url
 from worker.inbox import Inbox, connect
 from worker.settings import RedisSettings
 from worker.tickets.store import TicketDatabaseUnavailable

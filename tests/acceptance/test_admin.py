@@ -1,0 +1,122 @@
+"""A ticket worker and an admin worker beside it: each does its own work and refuses the other's."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from tests.acceptance.conftest import Installation
+from tests.acceptance.processes import Cli, Daemon, environment, until
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def caller(installation: Installation) -> Iterator[Celery]:
+    """A program that calls tasks, as the documentation says; it knows nothing of Fieldfare."""
+    made = Celery(broker=installation.redis.url, backend=installation.redis.url)
+    prefix = {"global_keyprefix": "fieldfare:celery:"}
+    made.conf.update(broker_transport_options=prefix, result_backend_transport_options=prefix)
+    yield made
+    made.close()
+
+
+def started(fieldfare: Cli, *options: str) -> Daemon:
+    daemon = fieldfare.start("worker", "--concurrency", "1", *options)
+    daemon.until("worker.started")
+    return daemon
+
+
+def ask(caller: Celery, login: object) -> Any:
+    sent = caller.send_task("customer_user.get", args=[login], queue="admin", expires=60)
+    return sent.get(timeout=60)
+
+
+def test_an_admin_worker_tells_what_the_directory_says(
+    installation: Installation, fieldfare: Cli, caller: Celery
+) -> None:
+    worker = started(fieldfare, "--queue", "admin")
+
+    found = ask(caller, "user3")
+    assert (found["answer"], found["source"]) == ("found", "CustomerUser1")
+    assert found["attributes"]["UserPhone"] == "VALUE-3"
+    assert ask(caller, "nobody")["answer"] == "absent"
+    with pytest.raises(TypeError, match="login must be a text"):
+        ask(caller, 7)
+    installation.slapd.stop()
+    unavailable = ask(caller, "user3")
+    assert (unavailable["answer"], unavailable["source"]) == ("unavailable", "CustomerUser1")
+
+    with installation.redis.client() as client:
+        answers = list(client.scan_iter("*task-meta*"))
+        assert len(answers) == 4
+        assert all(0 < client.ttl(key) <= 300 for key in answers)
+        assert [key for key in client.scan_iter() if not key.startswith("fieldfare:")] == []
+    worker.terminate()
+    assert worker.ended() == 0
+    assert "user3" not in worker.said()
+
+
+def test_each_queue_refuses_the_tasks_of_the_other(
+    installation: Installation, fieldfare: Cli, caller: Celery
+) -> None:
+    tickets = started(fieldfare, "--no-beat")
+    admin = started(fieldfare, "--queue", "admin")
+
+    strayed = caller.send_task("customer_user.get", args=["user3"], queue="events")
+    caller.send_task("ticket.created", args=[4711], queue="admin")
+    until(lambda: "thrown away" in tickets.said(), "the ticket worker refuses")
+    until(lambda: "thrown away" in admin.said(), "the admin worker refuses")
+
+    assert "customer_user.get" in tickets.said()
+    assert "user3" not in tickets.said()
+    assert "4711" not in admin.said()
+    assert not strayed.ready()
+    assert ask(caller, "user3")["answer"] == "found", "it works on"
+    with installation.redis.client() as client:
+        assert client.exists("fieldfare:events") == 0
+
+
+def test_a_message_to_ticket_workers_reaches_no_admin_task_behind_it(
+    installation: Installation, fieldfare: Cli, caller: Celery
+) -> None:
+    """Celery sends what a message names as the next task with the rights of the worker."""
+    worker = started(fieldfare, "--no-beat")
+    hidden = caller.signature(
+        "customer_user.get", args=["user3"], immutable=True, queue="admin", routing_key="admin"
+    )
+
+    caller.send_task("ticket.created", args=[1], queue="events", link=[hidden])
+    caller.send_task("ticket.created", args=[2], queue="events", chain=[dict(hidden)])
+
+    until(lambda: len(worker.lines("task.not_sent")) == 2, "both are refused")
+    with installation.redis.client() as client:
+        assert client.exists("fieldfare:celery:admin") == 0
+    assert "user3" not in worker.said()
+
+
+@pytest.mark.parametrize("option", ["--beat", "--embedded"])
+def test_an_admin_worker_takes_nothing_of_a_ticket_worker(fieldfare: Cli, option: str) -> None:
+    said = fieldfare("worker", "--queue", "admin", option, exit_code=2)
+
+    assert f"{option} belongs to a ticket worker" in " ".join(said.err.split())
+
+
+def test_the_example_of_a_caller_works(installation: Installation, fieldfare: Cli) -> None:
+    started(fieldfare, "--queue", "admin")
+    script = ROOT / "examples/admin/customer_user.py"
+
+    done = subprocess.run(
+        [sys.executable, str(script), "anna"],
+        env=environment(REDIS_URL=installation.redis.url),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert '"UserPhone": "VALUE-42"' in done.stdout

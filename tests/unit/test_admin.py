@@ -1,0 +1,154 @@
+"""The admin application: another queue, other tasks, and answers that do not stay for long."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from celery import Celery
+from structlog.testing import capture_logs
+
+from directory.config import SqlSourceConfig
+from directory.directory import Directory
+from directory.model import Absent, Answer, CustomerUser, Found, Unavailable
+from worker import app as ticket_app
+from worker.admin import configure, make_app
+from worker.handlers import customer_users
+
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+class OneSource:
+    """A source that gives one answer to everything."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.config = SqlSourceConfig.model_validate(
+            {
+                "kind": "sql",
+                "slot": "3",
+                "table": "t",
+                "customer_key": "l",
+                "customer_id": "i",
+                "map": {"UserLogin": "l"},
+            }
+        )
+
+    def find(self, logins: Sequence[str]) -> Mapping[str, Answer]:
+        return dict.fromkeys(logins, self.answer)
+
+    def login_key(self, login: str) -> str:
+        return login
+
+
+def directory(answer: Answer) -> Directory:
+    return Directory([OneSource(answer)])  # type: ignore[list-item]
+
+
+ANNA = CustomerUser(
+    "3",
+    "Anna",
+    {"UserLogin": "Anna", "UserPassword": "hash", "UserMobile": ("1", "2"), "UserPhoto": b"\xff"},
+)
+
+
+@pytest.fixture
+def app() -> Celery:
+    return make_app(lambda: configure(NOWHERE), lambda: directory(Found(ANNA)))
+
+
+def test_what_was_found_is_told_without_secrets() -> None:
+    assert customer_users.get("anna", directory(Found(ANNA))) == {
+        "login": "anna",
+        "answer": "found",
+        "source": "CustomerUser3",
+        "customer_user": "Anna",
+        "attributes": {
+            "UserLogin": "Anna",
+            "UserMobile": ["1", "2"],
+            "UserPhoto": {"base64": "/w=="},
+        },
+    }
+
+
+def test_absent_and_unavailable_are_told_apart() -> None:
+    absent = customer_users.get("anna", directory(Absent()))
+    unavailable = customer_users.get("anna", directory(Unavailable("3", "refused")))
+
+    assert absent == {"login": "anna", "answer": "absent", "source": None, "reason": ""}
+    assert unavailable == {
+        "login": "anna",
+        "answer": "unavailable",
+        "source": "CustomerUser3",
+        "reason": "refused",
+    }
+
+
+def test_the_application_knows_admin_tasks_only(app: Celery) -> None:
+    tickets = ticket_app.make_app(
+        dict,
+        lambda: None,
+        lambda _: [],
+        lambda _: None,
+        lambda: None,  # type: ignore[arg-type,return-value]
+    )
+    own = {name for name in app.tasks if not name.startswith("celery.")}
+
+    assert own == {"customer_user.get"}
+    assert own.isdisjoint(tickets.tasks)
+    assert app.conf.task_default_queue == "admin"
+    assert set(app.conf.task_queues) == {"admin"}
+
+
+def test_a_call_is_logged_without_the_login(app: Celery) -> None:
+    with capture_logs() as logs:
+        app.tasks["customer_user.get"]("anna")
+
+    assert logs == [
+        {
+            "event": "customer_user.told",
+            "log_level": "info",
+            "answer": "found",
+            "source": "CustomerUser3",
+        }
+    ]
+
+
+@pytest.mark.parametrize("login", [None, 7, ["anna"], {"login": "anna"}])
+def test_a_login_that_is_no_text_is_the_callers_fault(app: Celery, login: Any) -> None:
+    with pytest.raises(TypeError, match="login must be a text"):
+        app.tasks["customer_user.get"](login)
+
+    assert app.tasks["customer_user.get"].throws == (TypeError,)
+
+
+def test_answers_lie_under_our_prefix_for_a_short_time(app: Celery) -> None:
+    key = app.backend.get_key_for_task("id").decode()
+
+    assert key == "fieldfare:celery:celery-task-meta-id"
+    assert app.conf.result_expires == 300
+    assert app.conf.task_ignore_result is False
+    assert app.conf.accept_content == app.conf.result_accept_content == ["json"]
+
+
+def test_a_call_is_never_made_twice(app: Celery) -> None:
+    assert app.conf.task_acks_late is False
+    assert app.conf.task_reject_on_worker_lost is False
+
+
+def test_tls_is_checked_for_answers_too() -> None:
+    made = make_app(
+        lambda: configure("rediss://u:p@r.example:1/2?ssl_ca_certs=/ca.pem"),
+        lambda: directory(Absent()),
+    )
+
+    parameters = made.backend.connparams
+    assert parameters["ssl_cert_reqs"].name == "CERT_REQUIRED"
+    assert parameters["ssl_ca_certs"] == "/ca.pem"
+
+
+def test_an_application_sends_no_task_but_its_own(app: Celery) -> None:
+    with capture_logs() as logs:
+        answer = app.send_task("inbox.drain", queue="events", task_id="id-1")
+
+    assert answer.id == "id-1"
+    assert [(line["event"], line["task"]) for line in logs] == [("task.not_sent", "inbox.drain")]

@@ -1,0 +1,101 @@
+"""The Celery application of admin workers: ``fieldfare worker --queue admin``.
+
+It answers questions of other programs about customer users. It serves a queue of its own and
+knows no ticket task, as ticket workers know none of its tasks: whoever can write to the inbox or to
+the bell's queue can do no more than ask for a ticket to be looked at (design section 2).
+
+Importing this module reads no settings and opens no connection.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from celery import Celery
+
+from directory.directory import Directory
+from worker import broker
+from worker.settings import load
+from worker.tasks import customer_users
+
+QUEUE = "admin"
+
+RESULT_SECONDS = 300
+"""How long an answer lies in Redis for the caller; it holds personal data."""
+
+
+def make_app(
+    configuration: Callable[[], Mapping[str, Any]], directory: Callable[[], Directory]
+) -> Celery:
+    """An application that knows the admin tasks and nothing else.
+
+    Args:
+        configuration: Celery's configuration, see ``configure``; called when first needed.
+        directory: this process's directory; called when the first task runs.
+    """
+    application = broker.Application("fieldfare-admin", set_as_current=False)
+    application.add_defaults(configuration)
+    customer_users.register(application, directory)
+    return application
+
+
+def configure(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]:
+    """Celery's configuration for calls that want an answer.
+
+    Args:
+        redis_url: Redis or Valkey, credentials included.
+        lookup_seconds: how long all sources together may take to answer.
+    """
+    common = broker.configuration(redis_url, lookup_seconds)
+    return {
+        **common,
+        "task_default_queue": QUEUE,
+        "task_queues": {QUEUE: {}},
+        # A call is never made twice. Who gets no answer asks again, or not.
+        "task_acks_late": False,
+        "task_reject_on_worker_lost": False,
+        "broker_transport_options": {
+            **common["broker_transport_options"],
+            # Messages in hand, in keys that a Redis user of ticket workers cannot reach.
+            "unacked_key": f"{QUEUE}.unacked",
+            "unacked_index_key": f"{QUEUE}.unacked_index",
+            "unacked_mutex_key": f"{QUEUE}.unacked_mutex",
+        },
+        # Answers, for a short time, in Redis: fieldfare:celery:celery-task-meta-<task id>.
+        "result_backend": redis_url,
+        "result_backend_transport_options": {
+            **common["result_backend_transport_options"],
+            "global_keyprefix": broker.KEY_PREFIX,
+        },
+        "result_serializer": "json",
+        "result_accept_content": ["json"],
+        "result_expires": RESULT_SECONDS,
+        "redis_socket_timeout": 30.0,
+        "redis_socket_connect_timeout": 5.0,
+        "redis_socket_keepalive": True,
+        "redis_backend_health_check_interval": 10,
+        "task_ignore_result": False,
+        **_tls(redis_url),
+    }
+
+
+def _tls(redis_url: str) -> dict[str, Any]:
+    """Celery wants to be told that the server's certificate counts, although it is the default."""
+    if urlsplit(redis_url).scheme != "rediss":
+        return {}
+    return {"redis_backend_use_ssl": {"ssl_cert_reqs": "required"}}
+
+
+def _configuration() -> dict[str, Any]:
+    settings = load()
+    lookup_seconds = sum(source.timeout for source in settings.source_configs())
+    return configure(broker.redis_url(settings.redis), lookup_seconds)
+
+
+def _directory() -> Directory:
+    from worker import bootstrap  # noqa: PLC0415 - callers of tasks need no database drivers
+
+    return bootstrap.services().directory
+
+
+app = make_app(_configuration, _directory)

@@ -1,0 +1,55 @@
+"""What does the directory say of a customer user? Plain data, for programs that call a task.
+
+``answer`` is the same word as everywhere: ``found``, ``absent`` or ``unavailable``. A caller must
+not take the third for the second.
+"""
+
+import base64
+from typing import Any
+
+from directory.directory import Directory
+from directory.model import Attributes, AttributeValue, Found, Unavailable, source_name
+from mapping.values import SECRETS
+
+
+def get(login: str, directory: Directory) -> dict[str, Any]:
+    """Look a login up; the sources are asked anew.
+
+    Returns:
+        Always ``login`` as given, ``answer``, and ``source`` (``CustomerUser1``; None when absent).
+        Found: ``customer_user``, the login as the source spells it, and ``attributes``, the values
+        of the source's Map; a text, a list of texts, or ``{"base64": …}`` for bytes.
+        Otherwise: ``reason``, free of values and maybe empty.
+    """
+    answer = directory.find([login], variables=(), fresh=True)[login]
+    match answer:
+        case Found(customer_user=found):
+            return {
+                "login": login,
+                "answer": "found",
+                "source": source_name(found.slot),
+                "customer_user": found.login,
+                "attributes": _plain(found.attributes),
+            }
+        case Unavailable(slot=slot, reason=reason):
+            source = source_name(slot)
+            return {
+                "login": login,
+                "answer": "unavailable",
+                "source": source,
+                "reason": reason,
+            }
+    return {"login": login, "answer": "absent", "source": None, "reason": answer.reason}
+
+
+def _plain(attributes: Attributes) -> dict[str, Any]:
+    return {name: _json(value) for name, value in sorted(attributes.items()) if name not in SECRETS}
+
+
+def _json(value: AttributeValue) -> Any:
+    match value:
+        case bytes():
+            return {"base64": base64.b64encode(value).decode()}
+        case tuple():
+            return list(value)
+    return value
