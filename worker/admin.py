@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from celery import Celery
 
 from directory.directory import Directory
-from worker import broker
+from worker import broker, heartbeat
 from worker.settings import load
 from worker.tasks import customer_users
 
@@ -99,3 +99,4 @@ def _directory() -> Directory:
 
 
 app = make_app(_configuration, _directory)
+heartbeat.attach(app)

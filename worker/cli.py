@@ -16,6 +16,8 @@ import typer
 
 from directory.model import Found, Unavailable
 from worker.commands.answering import Exit, Json, answering, complain
+from worker.commands.beat import beat
+from worker.commands.health import health
 from worker.settings import Settings, load
 from worker.settings_errors import CONFIG_VARIABLE
 
@@ -194,6 +196,10 @@ def demo(
 
     with answering():
         run(keep=keep, as_json=as_json)
+
+
+app.command()(beat)
+app.command()(health)
 
 
 @config_app.command("show")

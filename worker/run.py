@@ -1,7 +1,8 @@
-"""How is a worker started? Checked against its databases, then Celery's prefork pool.
+"""How is a worker started, or a scheduler alone?
 
-The queue says which application it runs: ``events`` is a ticket worker, ``admin`` answers questions
-about customer users. No process serves both.
+A worker is checked against its databases, then it is Celery's prefork pool. The queue says which
+application it runs: ``events`` is a ticket worker, ``admin`` answers questions about customer
+users. No process serves both. A scheduler needs no database; it only rings, in Redis.
 """
 
 import os
@@ -70,6 +71,19 @@ def run_worker(settings: Settings, *, concurrency: int, beat: bool, queue: str =
     ]
     APPLICATIONS[queue].worker_main([*arguments, "--beat"] if beat else arguments)
     log.info("worker.stopped")
+
+
+def run_beat(settings: Settings) -> None:
+    """Run the scheduler alone in this process until it is told to stop."""
+
+    def set_up_logging(**_: Any) -> None:
+        logs.configure(settings.log.level, settings.log.format)
+
+    set_up_logging()
+    signals.setup_logging.connect(set_up_logging, weak=False)
+    log.info("beat.started", queue=app.QUEUE)
+    app.app.Beat(quiet=True).run()
+    log.info("beat.stopped")
 
 
 def check_tickets(services: Services) -> None:

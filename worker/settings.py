@@ -311,6 +311,22 @@ class SweepSettings(BaseModel):
         return 1.0 if self.source == "history" else 60.0
 
 
+class HealthSettings(BaseModel):
+    """The files by which ``fieldfare health`` sees who is alive on this machine."""
+
+    model_config = SECTION
+
+    directory: Path | None = Field(
+        None,
+        description="Folder in which each worker and scheduler touches a file of its own every ten "
+        "seconds; unset: fieldfare-<user id> where temporary files are.",
+        examples=["/run/fieldfare"],
+    )
+    max_age: Seconds = Field(
+        60.0, description="Seconds after which who gave no sign of life is not well."
+    )
+
+
 class LogSettings(BaseModel):
     """Logs go to standard error, one line for each handled event."""
 
@@ -359,6 +375,7 @@ class Settings(BaseSettings):
     precedence: PrecedenceSettings = Field(default_factory=PrecedenceSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
     sweep: SweepSettings = Field(default_factory=SweepSettings)
+    health: HealthSettings = Field(default_factory=HealthSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
     @model_validator(mode="before")

@@ -19,6 +19,8 @@ COMMANDS = [
     ("lookup",),
     ("explain",),
     ("worker",),
+    ("beat",),
+    ("health",),
     ("demo",),
     ("config",),
     ("config", "show"),

@@ -94,7 +94,7 @@ def test_the_published_schema_has_the_keys_that_people_write() -> None:
 
 def test_the_settings_reference_has_every_environment_variable() -> None:
     text = (ROOT / "docs/reference/settings.md").read_text()
-    for section in ("tickets", "redis", "cache", "mapping", "precedence", "inbox", "sweep", "log"):
+    for section in Settings.model_fields.keys() - {"sources", "companies"}:
         model: Any = Settings.model_fields[section].annotation
         for key, field in model.model_fields.items():
             if not hasattr(field.annotation, "model_fields"):

@@ -1,0 +1,199 @@
+"""Heartbeats over a real Redis: told, fallen silent, and not mistaken while Redis is away."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from structlog.testing import capture_logs
+
+from tests.servers import RedisServer
+from worker import heartbeat
+from worker.heartbeat import Alive, Heartbeat
+
+PATIENCE = 120.0
+KEY = "fieldfare:worker:fieldfare-4711@here"
+
+
+class Clock:
+    """Stands still until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def server(redis_server: RedisServer) -> RedisServer:
+    redis_server.start()
+    redis_server.flush()
+    return redis_server
+
+
+@pytest.fixture
+def client(server: RedisServer) -> Iterator[redis.Redis]:
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def who() -> Alive:
+    return heartbeat.this_process("worker", "events", 2, "fieldfare-4711@here")
+
+
+@pytest.fixture
+def file(tmp_path: Path, who: Alive) -> Path:
+    return tmp_path / f"worker-{who.pid}"
+
+
+@pytest.fixture
+def beating(who: Alive, server: RedisServer, tmp_path: Path, clock: Clock) -> Heartbeat:
+    return Heartbeat(who, heartbeat.connect(server.url), tmp_path, PATIENCE, clock)
+
+
+def age(file: Path) -> None:
+    os.utime(file, (0, 0))
+
+
+def test_a_process_that_beats_is_alive(
+    beating: Heartbeat, client: redis.Redis, who: Alive, file: Path
+) -> None:
+    assert beating.beat()
+
+    assert heartbeat.alive(client) == [who]
+    assert 0 < client.ttl(KEY) <= 30
+    assert file.exists()
+
+
+def test_the_key_holds_what_was_agreed(beating: Heartbeat, client: redis.Redis) -> None:
+    beating.beat()
+
+    told = json.loads(str(client.get(KEY)))
+    assert sorted(told) == sorted(
+        ["name", "role", "queue", "host", "pid", "concurrency", "version", "started"]
+    )
+    assert (told["role"], told["queue"], told["concurrency"]) == ("worker", "events", 2)
+
+
+def test_the_first_beat_is_given_at_once_and_the_end_takes_all_away(
+    beating: Heartbeat, client: redis.Redis, tmp_path: Path
+) -> None:
+    client.config_set("notify-keyspace-events", "K$")
+    with client.pubsub() as pubsub:
+        pubsub.psubscribe("__keyspace@*__:fieldfare:worker:*")
+        pubsub.get_message(timeout=10)  # the subscription itself
+        beating.start()
+        assert pubsub.get_message(timeout=10), "it was told"
+    client.config_set("notify-keyspace-events", "")
+
+    beating.stop()
+
+    assert heartbeat.alive(client) == []
+    assert list(client.scan_iter("fieldfare:*")) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_was_killed_is_not_alive_once_its_key_is_gone(
+    beating: Heartbeat, client: redis.Redis
+) -> None:
+    beating.beat()
+    client.delete(KEY)
+
+    assert heartbeat.alive(client) == []
+
+
+def test_without_redis_it_stays_well_and_says_once_that_it_is_not_heard(
+    server: RedisServer, beating: Heartbeat, clock: Clock, file: Path
+) -> None:
+    beating.moved()
+    beating.beat()
+    server.stop()
+    with capture_logs() as logs:
+        for _ in range(3):
+            age(file)
+            clock.now += PATIENCE
+            assert beating.beat()
+            assert file.stat().st_mtime > 0
+
+    assert [(line["event"], line["reason"]) for line in logs] == [
+        ("heartbeat.not_told", "ConnectionError")
+    ]
+
+
+def test_a_loop_that_stands_still_though_redis_answers_falls_silent(
+    beating: Heartbeat, clock: Clock, file: Path, client: redis.Redis
+) -> None:
+    beating.moved()
+    beating.beat()
+    clock.now += PATIENCE + 1
+    age(file)
+    client.delete(KEY)
+    with capture_logs() as logs:
+        assert not beating.beat()
+        assert not beating.beat()
+
+    assert file.stat().st_mtime == 0
+    assert heartbeat.alive(client) == []
+    assert [line["event"] for line in logs] == ["heartbeat.stands_still"]
+    beating.moved()
+    assert beating.beat()
+    assert file.stat().st_mtime > 0
+
+
+def test_a_loop_has_all_its_patience_after_an_outage(
+    beating: Heartbeat, clock: Clock, server: RedisServer
+) -> None:
+    beating.moved()
+    beating.beat()
+    server.stop()
+    clock.now += PATIENCE
+    beating.beat()
+    server.start()
+    clock.now += PATIENCE
+    assert beating.beat()
+    clock.now += PATIENCE
+    assert beating.beat()
+    clock.now += 1
+    assert not beating.beat()
+
+
+def test_a_process_without_a_loop_to_watch_is_not_accused(beating: Heartbeat, clock: Clock) -> None:
+    beating.beat()
+    clock.now += 10 * PATIENCE
+
+    assert beating.beat()
+
+
+def test_where_no_file_can_be_written_redis_is_told_all_the_same(
+    who: Alive, server: RedisServer, tmp_path: Path, client: redis.Redis
+) -> None:
+    (tmp_path / "taken").touch()
+    beating = Heartbeat(who, heartbeat.connect(server.url), tmp_path / "taken", PATIENCE)
+    with capture_logs() as logs:
+        beating.beat()
+        beating.beat()
+
+    assert heartbeat.alive(client) == [who]
+    assert [(line["event"], line["log_level"]) for line in logs] == [
+        ("heartbeat.no_file", "warning")
+    ]
+    assert str(tmp_path / "taken") in logs[0]["reason"]
+
+
+def test_names_of_the_dead_are_forgotten_after_an_hour(
+    beating: Heartbeat, client: redis.Redis
+) -> None:
+    client.zadd("fieldfare:workers", {"long-gone": 1})
+
+    beating.beat()
+
+    assert client.zrange("fieldfare:workers", 0, -1) == ["fieldfare-4711@here"]
