@@ -10,7 +10,7 @@ import sqlalchemy
 from sqlalchemy import ColumnClause, column, table
 
 from directory.database import Database
-from directory.rows import bound
+from directory.membership import one_of, sent
 from directory.values import to_text
 
 _USER: ColumnClause[str] = column("user_id")
@@ -49,8 +49,10 @@ class Assignments:
     ) -> tuple[str, ...]:
         columns: list[ColumnClause[Any]] = [key, other]
         statement = sqlalchemy.select(*columns).select_from(_RELATION)
-        asked = statement.where(key.in_(bound([wanted])))
-        rows = self._database.rows(asked, self._database.deadline())
+        backend = self._database.backend
+        asked = statement.where(one_of(key, "keys", backend))
+        keys = {"keys": sent([wanted], backend)}
+        rows = self._database.rows(asked, self._database.deadline(), keys)
         pairs = (tuple(map(to_text, row)) for row in rows)
         # The server may find other spellings, too.
         return tuple(sorted({text for found, text in pairs if found == wanted and text}))

@@ -9,6 +9,7 @@ the answers are put together is the business of ``directory.attributes``.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy
@@ -20,8 +21,9 @@ from directory.database import Database, DatabaseFault, TicketEngine, open_datab
 from directory.dsn import DsnError
 from directory.errors import SourceMisconfigured
 from directory.halving import ask_in_halves
+from directory.membership import one_of, sent
 from directory.model import Attributes, AttributeValue
-from directory.rows import KeyedTable, bound, find_rows, from_table
+from directory.rows import KeyedTable, find_rows, from_table
 from directory.sql import PASSWORD, stamps_of, values_of
 from directory.values import to_text, without_zero_fraction
 
@@ -68,15 +70,13 @@ class Preferences:
         """
         config = self.config
         found: dict[str, dict[str, str | None]] = {}
-        user: ColumnClause[Any] = column(config.user_id)
-        key: ColumnClause[Any] = column(config.key)
-        value: ColumnClause[Any] = column(config.value)
         deadline = self._database.deadline()
-        statement = sqlalchemy.select(user, key, value).select_from(from_table(config.table))
+        backend = self._database.backend
+        statement = _preferences_of(config.table, config.user_id, config.key, config.value, backend)
 
         def ask(batch: Sequence[str]) -> None:
             asked = frozenset(batch)
-            for row in self._database.rows(statement.where(user.in_(bound(batch))), deadline):
+            for row in self._database.rows(statement, deadline, {"logins": sent(batch, backend)}):
                 login, name, text = map(to_text, row)
                 # The server may find other spellings, too.
                 if login in asked and name and name != PASSWORD:
@@ -108,7 +108,8 @@ class Companies:
 
     def __init__(self, sources: Sequence[tuple[CompanyConfig, Database]]) -> None:
         self._sources = [
-            (config, database, _company_variables(config)) for config, database in sources
+            (database, _company_table(config), _company_variables(config))
+            for config, database in sources
         ]
         self.variables = frozenset(
             name for _, _, variables in self._sources for name in (*variables, COMPANY_VALID)
@@ -118,13 +119,10 @@ class Companies:
         """Attributes by customer id as given; an id that no table knows is missing."""
         open_ids = [customer_id for customer_id in dict.fromkeys(customer_ids) if customer_id]
         found: dict[str, Attributes] = {}
-        for config, database, variables in self._sources:
+        for database, table_, variables in self._sources:
             if not open_ids:
                 break
-            key = config.customer_company_key
-            columns = tuple(dict.fromkeys([key, *variables.values()]))
-            keyed = KeyedTable(config.table, key, columns, exact=config.compares_case)
-            rows = find_rows(database, keyed, open_ids)
+            rows = find_rows(database, table_, open_ids)
             if rows.unanswered is not None:
                 raise DatabaseFault(rows.unanswered)
             for customer_id, row in rows.found.items():
@@ -138,7 +136,7 @@ class Companies:
 
     def close(self) -> None:
         """Close connections; the next question opens them again."""
-        for _, database, _ in self._sources:
+        for database, _, _ in self._sources:
             database.close()
 
 
@@ -157,12 +155,13 @@ class DynamicFields:
         """
         collected: dict[tuple[str, str], tuple[str, list[str]]] = {}
         deadline = self._database.deadline()
-        statement = _field_values().where(_FIELD.c.name.in_(bound(names)))
+        backend = self._database.backend
+        statement = _field_values(backend)
 
         def ask(batch: Sequence[str]) -> None:
             asked = frozenset(batch)
-            belongs = _OBJECT.c.object_name.in_(bound(batch))
-            for row in self._database.rows(statement.where(belongs), deadline):
+            parameters = {"names": sent(names, backend), "logins": sent(batch, backend)}
+            for row in self._database.rows(statement, deadline, parameters):
                 login, name, kind, *values = tuple(row)
                 text = _field_text(kind, *map(to_text, values))
                 if login in asked and name in names and text is not None:
@@ -224,6 +223,12 @@ def companions(
     )
 
 
+def _company_table(config: CompanyConfig) -> KeyedTable:
+    key = config.customer_company_key
+    columns = tuple(dict.fromkeys([key, *_company_variables(config).values()]))
+    return KeyedTable(config.table, key, columns, exact=config.compares_case)
+
+
 def _company_variables(config: CompanyConfig) -> Mapping[str, str]:
     """Columns by variable; the last entry for a variable wins."""
     mapped = {
@@ -234,7 +239,19 @@ def _company_variables(config: CompanyConfig) -> Mapping[str, str]:
     return {**mapped, **stamps_of(config.foreign_db)}
 
 
-def _field_values() -> sqlalchemy.Select[Any]:
+@lru_cache(maxsize=16)
+def _preferences_of(
+    table_: str, user_id: str, key: str, value: str, backend: str
+) -> sqlalchemy.Select[Any]:
+    """Login, key and value of the preferences of ``logins``."""
+    columns: list[ColumnClause[Any]] = [column(user_id), column(key), column(value)]
+    statement = sqlalchemy.select(*columns).select_from(from_table(table_))
+    return statement.where(one_of(columns[0], "logins", backend))
+
+
+@lru_cache(maxsize=16)
+def _field_values(backend: str) -> sqlalchemy.Select[Any]:
+    """What stands in the fields ``names`` of the customer users ``logins``."""
     valid = sqlalchemy.select(_VALID.c.id).where(_VALID.c.name == "valid")
     tables = sqlalchemy.join(_FIELD, _VALUE, _VALUE.c.field_id == _FIELD.c.id)
     return (
@@ -251,6 +268,8 @@ def _field_values() -> sqlalchemy.Select[Any]:
             _FIELD.c.object_type == "CustomerUser",
             _OBJECT.c.object_type == "CustomerUser",
             _FIELD.c.valid_id.in_(valid),
+            one_of(_FIELD.c.name, "names", backend),
+            one_of(_OBJECT.c.object_name, "logins", backend),
         )
         .order_by(_VALUE.c.id)
     )

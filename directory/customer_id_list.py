@@ -5,6 +5,7 @@ what fits is decided here.
 """
 
 from collections.abc import Collection
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import ColumnClause, column, table
@@ -16,7 +17,8 @@ from directory.ldap_connection import LdapClient, NoAnswer
 from directory.ldap_messages import SUCCESS, Search
 from directory.ldap_text import text_or_none
 from directory.ldap_wire import Deadline
-from directory.rows import bound, from_table
+from directory.membership import one_of, sent
+from directory.rows import from_table
 from directory.values import to_text
 from directory.wildcards import ESCAPE, ldap_assertion, like, matches, pattern
 
@@ -51,14 +53,17 @@ def ids_in_table(
     """
     customer: ColumnClause[str] = column(config.customer_id)
     statement = sqlalchemy.select(customer).distinct().select_from(from_table(config.table))
+    parameters = {}
     if valid is not None and config.customer_valid:
-        statement = statement.where(column(config.customer_valid).in_(bound(sorted(valid))))
+        column_valid: ColumnClause[Any] = column(config.customer_valid)
+        statement = statement.where(one_of(column_valid, "valid", database.backend))
+        parameters["valid"] = sent(sorted(valid), database.backend)
     wanted = _wanted(config, term)
     if term:
         searched = like(wanted) if config.compares_case else like(wanted).lower()
         key = customer if config.compares_case else sqlalchemy.func.lower(customer)
         statement = statement.where(key.like(searched, escape=ESCAPE))
-    rows = database.rows(statement, database.deadline())
+    rows = database.rows(statement, database.deadline(), parameters)
     texts = (to_text(value) for (value,) in rows)
     return frozenset(
         text

@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 
 from directory.config import DatabaseConfig
 from directory.dsn import database_url
-from directory.engines import make_engine
+from directory.engines import for_reading, make_engine
 from directory.errors import DirectoryError
 
 T = TypeVar("T")
@@ -77,6 +77,7 @@ class Database:
         self._make = engine
         self._shared = shared
         self._engine: Engine | None = None
+        self._lent: Engine | None = None
         self._pid = 0
         self._driver: Any = None
         self._ignores_case: dict[tuple[str, str], bool] = {}
@@ -85,13 +86,25 @@ class Database:
         """The moment (``time.monotonic``) until which a question that begins now may take."""
         return time.monotonic() + self.timeout
 
-    def rows(self, statement: sqlalchemy.Select[Any], deadline: float) -> Sequence[Row[Any]]:
+    @property
+    def backend(self) -> str:
+        """What kind of database it is, by SQLAlchemy's name: ``postgresql``, ``mysql``."""
+        return self._current_engine().dialect.name
+
+    def rows(
+        self,
+        statement: sqlalchemy.Select[Any],
+        deadline: float,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Sequence[Row[Any]]:
         """Run one statement.
 
         Raises:
             DatabaseFault: the database refused it, or did not answer in time.
         """
-        return self.ask(lambda connection: connection.execute(statement).all(), deadline)
+        return self.ask(
+            lambda connection: connection.execute(statement, parameters).all(), deadline
+        )
 
     def ask(self, work: Callable[[Connection], T], deadline: float) -> T:
         """Let ``work`` use a connection, and wait for it until the deadline at the most.
@@ -147,7 +160,7 @@ class Database:
 
     def _current_engine(self) -> Engine:
         if self._shared:
-            return self._make()
+            return self._borrowed()
         if self._engine is None or self._pid != os.getpid():
             if self._engine is not None:
                 # The parent process still speaks through these sockets.
@@ -155,6 +168,12 @@ class Database:
             self._engine, self._pid = self._make(), os.getpid()
             self._driver = None
             event.listen(self._engine, "do_connect", partial(self._connect, self._engine))
+        return self._engine
+
+    def _borrowed(self) -> Engine:
+        lent = self._make()
+        if self._engine is None or lent is not self._lent:
+            self._lent, self._engine = lent, for_reading(lent)
         return self._engine
 
     def _connect(

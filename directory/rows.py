@@ -10,15 +10,16 @@ import re
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, column
-from sqlalchemy.types import NullType
 
 from directory.database import Database, DatabaseFault
 from directory.folding import fold
 from directory.halving import ask_in_halves
+from directory.membership import one_of, sent
 from directory.model import AttributeValue
 from directory.values import to_text, to_value
 
@@ -87,7 +88,8 @@ def find_rows(database: Database, table: KeyedTable, keys: Iterable[str]) -> Row
                 twins.append(spelling)
             else:
                 row = belonging[0] if belonging else None
-                answer.found |= dict.fromkeys(groups[spelling], row)
+                for key in groups[spelling]:
+                    answer.found[key] = row
 
     def refuse(spelling: str, reason: str) -> None:
         answer.refused |= dict.fromkeys(groups[spelling], reason)
@@ -151,11 +153,6 @@ def from_table(name: str) -> FromClause:
     return sqlalchemy.table(table, schema=schema)
 
 
-def bound(values: Iterable[str]) -> sqlalchemy.BindParameter[Any]:
-    """Texts for an IN, of no declared type: the server takes them as the column's own type."""
-    return sqlalchemy.bindparam(None, list(values), type_=NullType(), expanding=True, unique=True)
-
-
 def _split(table: str) -> tuple[str | None, str]:
     schema, _, name = table.rpartition(".")
     return schema or None, name
@@ -172,20 +169,25 @@ def _ask(
     """The rows that belong to each spelling, in the server's order."""
 
     def work(connection: Connection) -> Sequence[sqlalchemy.Row[Any]]:
-        key, condition = _preselection(database, connection, table, asked)
-        return connection.execute(_select(table, key).where(condition)).all()
+        statement, parameters = _preselection(database, connection, table, asked)
+        return connection.execute(statement, parameters).all()
 
     found: dict[str, list[Row]] = {}
-    for key, *values in map(tuple, database.ask(work, deadline)):
+    cells: Sequence[Any]
+    for key, *cells in database.ask(work, deadline):
         text = to_text(key)
         if text is not None and (spelling := table.spelling(text)) in asked:
-            row = {
-                name: value
-                for name, raw in zip(table.columns, values, strict=True)
-                if (value := to_value(raw)) is not None
-            }
-            found.setdefault(spelling, []).append(row)
+            found.setdefault(spelling, []).append(_row(table.columns, cells))
     return found
+
+
+def _row(columns: Sequence[str], cells: Sequence[Any]) -> Row:
+    """One row; most cells are text already."""
+    return {
+        name: value
+        for name, cell in zip(columns, cells, strict=True)
+        if (value := cell if type(cell) is str else to_value(cell)) is not None
+    }
 
 
 def _preselection(
@@ -193,28 +195,57 @@ def _preselection(
     connection: Connection,
     table: KeyedTable,
     asked: Mapping[str, Sequence[str]],
-) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
-    """The key as it is to be read, and a condition that no row of an asked key fails."""
-    key: ColumnElement[Any] = column(table.key)
-    spellings = [spelling for group in asked.values() for spelling in group]
+) -> tuple[Select[Any], Mapping[str, Any]]:
+    """A statement that no row of an asked key escapes, and its parameters."""
     backend = connection.dialect.name
-    # CHAR(n) comes padded, unless it becomes text.
-    text = sqlalchemy.cast(key, sqlalchemy.Text()) if backend == "postgresql" else key
+    fold = ""
+    keys: Collection[str] = [spelling for group in asked.values() for spelling in group]
     if table.exact:
-        return text, key.in_(bound(spellings))
-    either = bound(dict.fromkeys([*asked, *spellings]))
-    if backend in {"mysql", "mariadb"} and database.ignores_case(
+        pass
+    elif backend in {"mysql", "mariadb"} and database.ignores_case(
         connection, table.table, table.key
     ):
-        return text, key.in_(either)
-    if backend == "sqlite":
-        driver = connection.connection.driver_connection
-        if isinstance(driver, sqlite3.Connection):
-            # SQLite's own LOWER knows the letters of ASCII only.
-            driver.create_function("fieldfare_fold", 1, _fold_value, deterministic=True)
-            return text, sqlalchemy.func.fieldfare_fold(key).in_(bound(asked))
-    folded = sqlalchemy.func.lower(text).in_(bound(asked))
-    return text, sqlalchemy.or_(folded, key.in_(bound(spellings)))
+        keys = dict.fromkeys([*asked, *keys])
+    elif isinstance(driver := connection.connection.driver_connection, sqlite3.Connection):
+        fold, keys = _fold_in_sqlite(driver, asked), ()
+    else:
+        # The spellings as they are, too: the server may fold otherwise than we do.
+        fold = "lower"
+    parameters = {"folded": sent(asked, backend)} if fold else {}
+    if keys:
+        parameters["keys"] = sent(keys, backend)
+    return _statement(table, backend, fold, as_spelt=bool(keys)), parameters
+
+
+@lru_cache(maxsize=256)
+def _statement(table: KeyedTable, backend: str, fold: str, *, as_spelt: bool) -> Select[Any]:
+    """The key and the columns of rows whose key is asked for; built once, compiled once.
+
+    Args:
+        table: where they stand.
+        backend: the dialect's name.
+        fold: the server's function that folds case, for the parameter ``folded``; or none.
+        as_spelt: keys are looked for as they are, too, for the parameter ``keys``.
+    """
+    key: ColumnElement[Any] = column(table.key)
+    # CHAR(n) comes padded, unless it becomes text.
+    text = sqlalchemy.cast(key, sqlalchemy.Text()) if backend == "postgresql" else key
+    either = []
+    if fold:
+        folded: ColumnElement[Any] = sqlalchemy.Function(fold, text)
+        either.append(one_of(folded, "folded", backend))
+    if as_spelt:
+        either.append(one_of(key, "keys", backend))
+    return _select(table, text).where(sqlalchemy.or_(*either))
+
+
+def _fold_in_sqlite(driver: sqlite3.Connection, asked: Iterable[str]) -> str:
+    """The function that folds these keys: SQLite's own knows the letters of ASCII only."""
+    # A spelling outside ASCII has no fold inside it, see directory.folding.
+    if all(map(str.isascii, asked)):
+        return "lower"
+    driver.create_function("fieldfare_fold", 1, _fold_value, deterministic=True)
+    return "fieldfare_fold"
 
 
 def _fold_value(value: object) -> str | None:
@@ -226,8 +257,9 @@ def _impossible(key: str, table: KeyedTable) -> str | None:
     """Why no database could hold a key, without asking."""
     if table.integer_key and _INTEGER.fullmatch(key) is None:
         return "the key column holds integers"
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return "not valid Unicode"
+    if not key.isascii():
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            return "not valid Unicode"
     return None

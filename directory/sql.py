@@ -74,6 +74,7 @@ class SqlSource:
             raise SourceMisconfigured(config.slot, error.problem) from None
         self._tickets = Database(ticket_engine, config.timeout, shared=True)
         self._variables = {**columns_of(config), **stamps_of(config.foreign_db)}
+        self._login_column = self._variables.get("UserLogin", config.customer_key)
         self._name_columns = _name_columns(config)
         types = {entry.storage: entry.storage_type for entry in config.map}
         self._table = KeyedTable(
@@ -94,9 +95,9 @@ class SqlSource:
     def find(self, logins: Sequence[str]) -> Mapping[str, Answer]:
         """Look up logins; see ``CustomerUserSource.find``."""
         rows = find_rows(self._database, self._table, logins)
-        answers: dict[str, Answer] = {
-            login: Unavailable(self._config.slot, rows.unanswered or "") for login in logins
-        }
+        answers: dict[str, Answer] = {}
+        if rows.unanswered is not None:
+            answers |= dict.fromkeys(logins, Unavailable(self._config.slot, rows.unanswered))
         answers |= {login: self._answer(row) for login, row in rows.found.items()}
         answers |= {login: Absent(reason) for login, reason in rows.refused.items()}
         return answers
@@ -171,7 +172,7 @@ class SqlSource:
         if row is None:
             return Absent()
         attributes = values_of(row, self._variables)
-        login = row.get(self._variables.get("UserLogin", self._config.customer_key))
+        login = row.get(self._login_column)
         if not isinstance(login, str) or not login:
             # A row without a login is no customer user (spec 4.7).
             return Absent()

@@ -26,6 +26,8 @@ def to_value(value: Any) -> AttributeValue | None:
         None for NULL, bytes for bytes that are not UTF-8, a tuple for an array (without its
         NULLs), else text.
     """
+    if value is None or isinstance(value, str):
+        return value
     if isinstance(value, list | tuple):
         texts = (to_text(item) for item in value)
         return tuple(text for text in texts if text is not None)
@@ -45,12 +47,14 @@ def to_text(value: Any) -> str | None:  # noqa: C901, PLR0911 - one line for eac
             return value
         case bool():
             return "1" if value else "0"
+        case int():
+            return str(value)
+        case datetime():
+            return f"{_moment(value)}{_offset(value)}"
         case float():
             return _float(value)
         case Decimal():
             return format(value, "f")
-        case datetime():
-            return f"{value.date().isoformat()} {_time(value.timetz())}{_offset(value)}"
         case date():
             return value.isoformat()
         case time():
@@ -68,7 +72,7 @@ def to_text(value: Any) -> str | None:  # noqa: C901, PLR0911 - one line for eac
 
 def without_zero_fraction(text: str) -> str:
     """A time stamp without ``.000000``, which SQLite keeps because it keeps times as text."""
-    return _ZERO_FRACTION.sub(r"\1", text)
+    return _ZERO_FRACTION.sub(r"\1", text) if "." in text else text
 
 
 def _float(value: float) -> str:
@@ -83,6 +87,12 @@ def _float(value: float) -> str:
 
 def _fraction(microseconds: int) -> str:
     return f".{microseconds:06}".rstrip("0") if microseconds else ""
+
+
+def _moment(value: datetime) -> str:
+    if value.microsecond == 0 and value.tzinfo is None:
+        return str(value)
+    return f"{value.date().isoformat()} {_time(value.timetz())}"
 
 
 def _time(value: time) -> str:
