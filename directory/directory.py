@@ -17,6 +17,7 @@ from directory.database import DatabaseFault
 from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.model import SLOTS, Absent, Answer, CustomerUser, Found, Unavailable
 from directory.source import CustomerUserSource
+from directory.supplier import Supplier
 
 COMPANY_NAME = "CustomerCompanyName"
 
@@ -64,6 +65,7 @@ class Directory:
         self._companions = companions or Companions()
         self._cache = cache
         self._configs = {source.config.slot: source.config for source in self._sources}
+        self._suppliers = {slot: Supplier.of(config) for slot, config in self._configs.items()}
         self._health: dict[str, str] = {}
 
     @property
@@ -234,7 +236,7 @@ class Directory:
     ) -> Mapping[str, Answer]:
         """Add what the ticket system knows; whom it cannot be read for is unavailable."""
         people = {
-            login: Person(self._configs[answer.customer_user.slot], answer.customer_user)
+            login: Person(self._suppliers[answer.customer_user.slot], answer.customer_user)
             for login, answer in answers.items()
             if isinstance(answer, Found)
         }

@@ -4,53 +4,78 @@ They are put together as OTOBO does (observed 45, 46), from the values of one so
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from directory.config import LdapSourceConfig, SourceConfig
 from directory.model import Attributes, AttributeValue
 
+MAIL_STRING = "UserMailString"
+FULL_NAME = "UserFullname"
+
 _NAME_AND_ADDRESS = re.compile(r"(.*)\s(.+?@.+?\..+?)\s?")
 
 
-def mail_string(config: SourceConfig, attributes: Attributes) -> str:
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How the customer users of one source are named, read out of its settings once.
+
+    Attributes:
+        listed: the variables of the list fields; the address stands last. Dynamic fields do not
+            count.
+        name: the name fields, each as column (or LDAP attribute) and variable. The variable is
+            empty where the Map has none.
+        join: what joins the parts of a name.
+    """
+
+    listed: tuple[str, ...]
+    name: tuple[tuple[str, str], ...]
+    join: str
+
+    @classmethod
+    def of(cls, config: SourceConfig) -> "Naming":
+        """The naming that a source's settings ask for."""
+        # LDAP's attribute names have no case: the default givenname is the Map's givenName.
+        spelling = str.lower if isinstance(config, LdapSourceConfig) else str
+        variables = {spelling(entry.storage): entry.variable for entry in config.map}
+        columns = {
+            spelling(entry.storage): entry.variable
+            for entry in config.map
+            if entry.storage_type != "dynamic_field"
+        }
+        return cls(
+            tuple(columns.get(spelling(field), "") for field in config.list_fields),
+            tuple((field, variables.get(spelling(field), "")) for field in config.name_fields),
+            config.customer_user_name_fields_join,
+        )
+
+
+def mail_string(naming: Naming, attributes: Attributes) -> str:
     """``"Jane Doe" <jane@example.org>``: the list fields that the Map has, the address last.
 
-    Without a name or without an address it stays as it is. Dynamic fields do not count.
+    Without a name or without an address it stays as it is.
 
     Args:
-        config: says which columns are the list fields.
+        naming: says which variables are the list fields.
         attributes: the attributes of the Map, before preferences replace any of them.
     """
-    variable = _variables(config, dynamic_fields=False)
-    text = " ".join(_texts(attributes.get(variable(name)) for name in config.list_fields))
+    text = " ".join(_texts(attributes.get(variable) for variable in naming.listed))
     match = _NAME_AND_ADDRESS.fullmatch(text)
     return f'"{match[1]}" <{match[2]}>' if match else text
 
 
-def full_name(config: SourceConfig, attributes: Attributes, by_storage: Attributes) -> str:
+def full_name(naming: Naming, attributes: Attributes, by_storage: Attributes) -> str:
     """The name fields that are not empty, joined.
 
     Args:
-        config: says which columns are the name fields, and what joins them.
+        naming: says which columns are the name fields, and what joins them.
         attributes: the attributes of the Map, with dynamic fields, before preferences replace
             any of them.
         by_storage: what the source read for names (``CustomerUser.by_storage``); it goes first.
     """
-    variable = _variables(config, dynamic_fields=True)
-    values = (by_storage.get(name, attributes.get(variable(name))) for name in config.name_fields)
-    return config.customer_user_name_fields_join.join(_texts(values))
-
-
-def _variables(config: SourceConfig, *, dynamic_fields: bool) -> Callable[[str], str]:
-    """Which variable shows a column or attribute; the empty name where none does."""
-    # LDAP's attribute names have no case: the default givenname is the Map's givenName.
-    spelling = str.lower if isinstance(config, LdapSourceConfig) else str
-    variables = {
-        spelling(entry.storage): entry.variable
-        for entry in config.map
-        if dynamic_fields or entry.storage_type != "dynamic_field"
-    }
-    return lambda name: variables.get(spelling(name), "")
+    return naming.join.join(
+        _texts(by_storage.get(field, attributes.get(variable)) for field, variable in naming.name)
+    )
 
 
 def _texts(values: Iterable[AttributeValue | None]) -> list[str]:

@@ -25,6 +25,7 @@ from directory.directory import Directory
 from directory.errors import SourceMisconfigured
 from directory.model import Absent, Answer, Attributes, CustomerUser, Found, Unavailable
 from directory.sql import SqlSource
+from directory.supplier import Supplier
 from worker.tickets import schema
 from worker.tickets.engine import ticket_engine
 
@@ -348,7 +349,9 @@ def test_of_an_ldap_attribute_with_several_values_the_first_makes_names_and_the_
     user = CustomerUser("", "jdoe", several, {"givenname": ("Jane", "Janie")})
     system.add_company("beta", "Beta Ltd")
 
-    completed = complete({"jdoe": Person(config, user)}, system.companions(), None)["jdoe"]
+    completed = complete({"jdoe": Person(Supplier.of(config), user)}, system.companions(), None)[
+        "jdoe"
+    ]
 
     assert isinstance(completed, CustomerUser)
     assert completed.attributes["UserMailString"] == "jane@cust.test"

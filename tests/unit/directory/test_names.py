@@ -3,7 +3,7 @@
 import pytest
 
 from directory.config import LdapSourceConfig, SqlSourceConfig
-from directory.names import full_name, mail_string
+from directory.names import Naming, full_name, mail_string
 
 MAP = {
     "UserTitle": "title",
@@ -57,7 +57,7 @@ def test_the_mail_string_is_the_list_fields_with_the_address_in_brackets(
 ) -> None:
     source = config(customer_user_list_fields=fields)
 
-    assert mail_string(source, {**JANE, "DynamicField_Nick": "Nicky", **values}) == text
+    assert mail_string(Naming.of(source), {**JANE, "DynamicField_Nick": "Nicky", **values}) == text
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,13 @@ def test_the_mail_string_is_the_list_fields_with_the_address_in_brackets(
 def test_the_full_name_is_the_name_fields_that_are_not_empty(
     case: str, settings: dict[str, object], values: dict[str, object], text: str
 ) -> None:
-    assert full_name(config(**settings), JANE | values, {}) == text  # type: ignore[operator]
+    assert full_name(Naming.of(config(**settings)), JANE | values, {}) == text  # type: ignore[operator]
 
 
 def test_the_full_name_takes_the_column_even_where_a_variable_shows_another() -> None:
     source = config(customer_user_name_fields=("title", "last_name"))
 
-    assert full_name(source, JANE | {"UserTitle": "Ulm"}, {"title": "Dr."}) == "Dr. Doe"
+    assert full_name(Naming.of(source), JANE | {"UserTitle": "Ulm"}, {"title": "Dr."}) == "Dr. Doe"
 
 
 def test_the_attributes_of_ldap_are_named_without_case() -> None:
@@ -107,5 +107,5 @@ def test_the_attributes_of_ldap_are_named_without_case() -> None:
         }
     )
 
-    assert full_name(source, JANE, {}) == "Jane Doe"
-    assert mail_string(source, JANE) == "jdoe@cust.test"
+    assert full_name(Naming.of(source), JANE, {}) == "Jane Doe"
+    assert mail_string(Naming.of(source), JANE) == "jdoe@cust.test"
