@@ -46,7 +46,7 @@ TAKES: Mapping[str, str] = {
 
 EXIT_CODES: Mapping[Exit, str] = {
     Exit.OK: "done",
-    Exit.NO: "the answer is no: unknown login, no such ticket, a worker that is silent",
+    Exit.NO: "the answer is no: unknown login, no such ticket, a silent worker, an error found",
     Exit.USAGE: "wrong usage or settings, a source or a ticket database that can never work so",
     Exit.UNAVAILABLE: "something did not answer: a source, the ticket database, Redis",
     Exit.INTERRUPTED: "interrupted with Ctrl-C",

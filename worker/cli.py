@@ -17,6 +17,7 @@ import typer
 from directory.model import Found, Unavailable
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.beat import beat
+from worker.commands.check import check
 from worker.commands.health import health
 from worker.settings import Settings, load
 from worker.settings_errors import CONFIG_VARIABLE
@@ -199,6 +200,7 @@ def demo(
 
 
 app.command()(beat)
+app.command()(check)
 app.command()(health)
 
 

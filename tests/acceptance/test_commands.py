@@ -19,6 +19,7 @@ COMMANDS = [
     ("lookup",),
     ("explain",),
     ("worker",),
+    ("check",),
     ("beat",),
     ("health",),
     ("demo",),

@@ -11,7 +11,10 @@ from sqlalchemy.exc import DBAPIError
 
 from tests import servers
 from tests.otobo import AGENT, WORKER_LOGIN, Otobo, seed
+from tests.sysconfig import DEFAULT_MODULE, OWN_MODULE, ship
 from worker import bootstrap
+from worker.checks import event_modules, ticket_database
+from worker.checks.finding import Finding, Level
 from worker.entries import Entry
 from worker.events import CustomerChanged, dump
 from worker.handlers.enrich import enrich
@@ -181,6 +184,57 @@ def test_the_documented_user_can_do_nothing_else(
             connection.exec_driver_sql(statement)
     finally:
         engine.dispose()
+
+
+def findings(url: str) -> list[Finding]:
+    engine = ticket_engine(url)
+    settings = Settings.model_validate({"tickets": {"url": url}, "mapping": {"variables": {}}})
+    try:
+        return [
+            *ticket_database.check(engine, make_url(url), WORKER_LOGIN),
+            *event_modules.check(settings, engine),
+        ]
+    finally:
+        engine.dispose()
+
+
+def test_the_documented_user_can_check_everything(user_url: str, otobo: Otobo) -> None:
+    ship(otobo.engine, OWN_MODULE)
+    ship(otobo.engine, "OTOBOTimeZone", "Europe/Berlin")
+    ship(otobo.engine, DEFAULT_MODULE)
+    ship(otobo.engine, "Ticket::TicketDynamicFieldDefault###Element1", {"Name": "Company"})
+
+    worse = {one.what: one.level.value for one in findings(user_url) if one.level != Level.OK}
+
+    # Values are not granted, so which fields have a default and which time zone it is stays open.
+    assert worse == {
+        f"{OWN_MODULE} is active": "error",
+        "the module TicketDynamicFieldDefault (9600) writes default values for fields that "
+        "cannot be told": "warning",
+    }
+
+
+def test_rights_that_are_missing_are_told(user_url: str, owner_url: str) -> None:
+    postgresql = make_url(owner_url).get_backend_name() == "postgresql"
+    whom = NAME if postgresql else f"'{NAME}'@'%%'"
+    sequence = "REVOKE USAGE ON SEQUENCE ticket_history_id_seq FROM limited"
+    engine = sqlalchemy.create_engine(owner_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"REVOKE UPDATE (change_time, change_by) ON ticket FROM {whom}")
+        connection.exec_driver_sql(f"REVOKE DELETE ON dynamic_field_value FROM {whom}")
+        connection.exec_driver_sql(f"REVOKE SELECT (name) ON sysconfig_default FROM {whom}")
+        if postgresql:
+            connection.exec_driver_sql(sequence)
+    engine.dispose()
+
+    found = {one.level: one for one in findings(user_url) if one.level != Level.OK}
+
+    told = found[Level.ERROR].what.partition(" (")[0]
+    sequences = ", use the sequence of ticket_history.id" if postgresql else ""
+    assert told == (
+        f"the database user may not: UPDATE ticket, DELETE FROM dynamic_field_value{sequences}"
+    )
+    assert "cannot be told" in found[Level.WARNING].what
 
 
 def test_a_table_that_may_not_be_read_is_named(user_url: str, owner_url: str) -> None:

@@ -274,6 +274,46 @@ customer_user_customer = _table(
     *_stamps(),
 )
 
+sysconfig_default = _table(
+    "sysconfig_default",
+    Column("id", Integer, primary_key=True),
+    Column("name", String(250), nullable=False, unique=True),
+    Column("description", Blob, nullable=False),
+    Column("navigation", String(200), nullable=False),
+    Column("is_invisible", SmallInteger, nullable=False),
+    Column("is_readonly", SmallInteger, nullable=False),
+    Column("is_required", SmallInteger, nullable=False),
+    Column("is_valid", SmallInteger, nullable=False),
+    Column("has_configlevel", SmallInteger, nullable=False),
+    Column("user_modification_possible", SmallInteger, nullable=False),
+    Column("user_modification_active", SmallInteger, nullable=False),
+    Column("user_preferences_group", String(250)),
+    Column("xml_content_raw", Blob, nullable=False),
+    Column("xml_content_parsed", Blob, nullable=False),
+    Column("xml_filename", String(250), nullable=False),
+    Column("effective_value", Blob, nullable=False),
+    Column("is_dirty", SmallInteger, nullable=False),
+    Column("exclusive_lock_guid", String(32), nullable=False),
+    Column("exclusive_lock_user_id", Integer),
+    Column("exclusive_lock_expiry_time", Stamp),
+    *_stamps(),
+)
+
+sysconfig_modified = _table(
+    "sysconfig_modified",
+    Column("id", Integer, primary_key=True),
+    Column("sysconfig_default_id", Integer, nullable=False),
+    Column("name", String(250), nullable=False),
+    Column("user_id", Integer),
+    Column("is_valid", SmallInteger, nullable=False),
+    Column("user_modification_active", SmallInteger, nullable=False),
+    Column("effective_value", Blob, nullable=False),
+    Column("is_dirty", SmallInteger, nullable=False),
+    Column("reset_to_default", SmallInteger, nullable=False),
+    *_stamps(),
+    Index("sysconfig_modified_per_user", "sysconfig_default_id", "user_id", unique=True),
+)
+
 
 def create_all(engine: Engine) -> None:
     """Create the tables in an empty database of a demo or a test; never on a real system."""

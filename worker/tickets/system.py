@@ -64,6 +64,18 @@ def read_system(connection: Connection, worker_user: str | int) -> TicketSystem:
     Raises:
         TicketDatabaseMisfit: a history type is missing, or the worker's agent cannot be used.
     """
+    types = read_types(connection)
+    present = connection.execute(text("SELECT * FROM dynamic_field_value WHERE 1 = 0")).keys()
+    columns = tuple(c for c in schema.dynamic_field_value.columns if c.name in set(present))
+    return TicketSystem(worker_user_id(connection, worker_user), types, columns)
+
+
+def read_types(connection: Connection) -> Mapping[int, str]:
+    """The names of the history types, by id.
+
+    Raises:
+        TicketDatabaseMisfit: one that is needed is missing.
+    """
     type_ = schema.ticket_history_type.c
     types = {row.id: row.name for row in connection.execute(select(type_.id, type_.name))}
     if missing := set(HistoryType) - set(types.values()):
@@ -71,9 +83,7 @@ def read_system(connection: Connection, worker_user: str | int) -> TicketSystem:
             f"the table ticket_history_type has no {', '.join(sorted(missing))}; "
             "is this the database of OTOBO, Znuny or OTRS?"
         )
-    present = connection.execute(text("SELECT * FROM dynamic_field_value WHERE 1 = 0")).keys()
-    columns = tuple(c for c in schema.dynamic_field_value.columns if c.name in set(present))
-    return TicketSystem(worker_user_id(connection, worker_user), types, columns)
+    return types
 
 
 def check_tables(connection: Connection) -> None:
@@ -91,7 +101,7 @@ def check_tables(connection: Connection) -> None:
         try:
             connection.execute(select(*columns).where(false()))
         except DBAPIError as error:
-            if _is_denied(error):
+            if is_denied(error):
                 raise TicketDatabaseMisfit(
                     f"the database user may not read the table {table.name}, or there is none; "
                     f"it needs SELECT on {', '.join(names.split())}"
@@ -101,7 +111,7 @@ def check_tables(connection: Connection) -> None:
             raise
 
 
-def _is_denied(error: DBAPIError) -> bool:
+def is_denied(error: DBAPIError) -> bool:
     """Whether the server understood, and the user lacks the right (SQLSTATE, MySQL's codes)."""
     original = error.orig
     if getattr(original, "sqlstate", None) == "42501":
