@@ -28,10 +28,6 @@ _DATE_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}"
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 
 
-def _any_text(text: str) -> str:
-    return text
-
-
 def _date(text: str) -> str | None:
     """A bare date, or one with midnight; stored with midnight (observed rule 17)."""
     match = _DATE.fullmatch(text)
@@ -68,7 +64,8 @@ class Kind:
 
     Attributes:
         column: the column of ``dynamic_field_value`` that holds the value.
-        accept: the canonical form of one text; None if the type refuses it.
+        accept: the canonical form of one text; None if the type refuses it. A type without it
+            takes every text as it is.
         emptied: the row that stays when a field with a value is emptied; None = no row.
         holds_list: every field of the type holds a list, in rows without ``index_value``.
         refers: the value is the key of something that has a label.
@@ -76,15 +73,15 @@ class Kind:
     """
 
     column: Literal["value_text", "value_date", "value_int"]
-    accept: Callable[[str], Scalar | None]
+    accept: Callable[[str], Scalar | None] | None = None
     emptied: ValueRow | None = None
     holds_list: bool = False
     refers: bool = False
     readable: Callable[[Scalar], str] = str
 
 
-_TEXT = Kind("value_text", _any_text)
-_REFERENCE = Kind("value_text", _any_text, refers=True)
+_TEXT = Kind("value_text")
+_REFERENCE = Kind("value_text", refers=True)
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -92,7 +89,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "TextArea": _TEXT,
         "RichText": _TEXT,
         "Dropdown": _TEXT,  # the key; PossibleValues are neither checked nor shown (rule 21)
-        "Multiselect": Kind("value_text", _any_text, holds_list=True),
+        "Multiselect": Kind("value_text", holds_list=True),
         "Checkbox": Kind("value_int", _tick, emptied=ValueRow(value_int=0)),
         "Date": Kind("value_date", _date, emptied=ValueRow(), readable=_day),
         "DateTime": Kind("value_date", _date_time, emptied=ValueRow()),
@@ -130,9 +127,10 @@ def is_list(field: DynamicField) -> bool:
 
 def is_overlong(field: DynamicField, texts: Sequence[str]) -> bool:
     """Whether a text does not fit into the column (deviation D15)."""
-    return KINDS[field.field_type].column == "value_text" and any(
-        len(text) > MAX_TEXT for text in texts
-    )
+    for text in texts:
+        if len(text) > MAX_TEXT:
+            return KINDS[field.field_type].column == "value_text"
+    return False
 
 
 def accept(field: DynamicField, texts: Sequence[str]) -> Canonical | None:
@@ -141,8 +139,12 @@ def accept(field: DynamicField, texts: Sequence[str]) -> Canonical | None:
     A Multiselect is a choice of keys: a key counts once.
     """
     kind = KINDS[field.field_type]
+    if kind.holds_list:
+        texts = tuple(dict.fromkeys(texts))
+    if kind.accept is None:
+        return tuple(texts)
     value: list[Scalar] = []
-    for text in dict.fromkeys(texts) if kind.holds_list else texts:
+    for text in texts:
         scalar = kind.accept(text)
         if scalar is None:
             return None
@@ -157,14 +159,10 @@ def read(field: DynamicField, rows: Sequence[ValueRow]) -> Canonical:
     lowest id counts.
     """
     kind = KINDS[field.field_type]
-    if kind.holds_list:
-        counted = list(rows)
-    elif field.multi_value:
-        counted = sorted(rows, key=_position)
-    else:
-        counted = list(rows[:1])
-    scalars = (_scalar(kind, row) for row in counted)
-    return tuple(scalar for scalar in scalars if scalar is not None)
+    if not kind.holds_list:
+        rows = sorted(rows, key=_position) if field.multi_value else rows[:1]
+    scalars = [getattr(row, kind.column) for row in rows]
+    return tuple([scalar for scalar in scalars if scalar is not None and scalar != ""])
 
 
 def rows_for(field: DynamicField, value: Canonical, *, existing: bool) -> tuple[ValueRow, ...]:
@@ -183,7 +181,7 @@ def rows_for(field: DynamicField, value: Canonical, *, existing: bool) -> tuple[
         return (kind.emptied,)
     indexed = field.multi_value and not kind.holds_list
     return tuple(
-        _row(kind, scalar, position if indexed else None) for position, scalar in enumerate(value)
+        [_row(kind, scalar, place if indexed else None) for place, scalar in enumerate(value)]
     )
 
 
@@ -208,7 +206,7 @@ def readable(field: DynamicField, value: Canonical, labels: Labels) -> str:
     kind = KINDS[field.field_type]
     if kind.refers:
         return ", ".join(labels.get(key, "") for key in references(field, value))
-    return ", ".join(kind.readable(scalar) for scalar in value)
+    return ", ".join([kind.readable(scalar) for scalar in value])
 
 
 def references(field: DynamicField, value: Canonical) -> tuple[tuple[str, str], ...]:
@@ -232,15 +230,9 @@ def _position(row: ValueRow) -> int:
     return row.index_value or 0
 
 
-def _scalar(kind: Kind, row: ValueRow) -> Scalar | None:
-    if kind.column == "value_int":
-        return row.value_int
-    return (row.value_text if kind.column == "value_text" else row.value_date) or None
-
-
 def _row(kind: Kind, scalar: Scalar, index: int | None) -> ValueRow:
     if kind.column == "value_int":
-        return ValueRow(value_int=int(scalar), index_value=index)
+        return ValueRow(None, None, int(scalar), index)
     if kind.column == "value_date":
-        return ValueRow(value_date=str(scalar), index_value=index)
-    return ValueRow(value_text=str(scalar), index_value=index)
+        return ValueRow(None, str(scalar), None, index)
+    return ValueRow(str(scalar), None, None, index)

@@ -9,6 +9,7 @@ A plan that was applied makes the next plan of the same ticket empty.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeAlias
 
 from mapping import fields as kinds
 from mapping import precedence as fronts
@@ -25,58 +26,126 @@ from mapping.model import (
     Plan,
     Reason,
     TicketState,
+    ValueRow,
 )
-from mapping.precedence import Moment, Precedence
-from mapping.rules import Rule, Ruleset
+from mapping.precedence import Precedence
+from mapping.rules import Overlong, Rule, Ruleset
 from mapping.values import SECRETS, Several, is_text, one_text, texts_of
 
 NO_LABELS: Labels = MappingProxyType({})
 
+_Wanted: TypeAlias = tuple[Canonical, Reason, Decision | None, str]
+"""What a rule would put into a field: the canonical value; where it comes from, or why there is
+none; set if it must not be written: refuse it, or keep the field; what was done to the value, or
+what is wrong with it."""
+
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """Everything that the decisions on one ticket depend on."""
+class _Target:
+    """A rule, and the field that it fills; the same for all tickets.
 
-    ticket: TicketState
-    attributes: Attributes | None
-    ruleset: Ruleset
-    fields: Mapping[str, DynamicField]
+    Attributes:
+        transforms: the names of the rule's transforms.
+    """
+
+    rule: Rule
+    field: DynamicField
+    transforms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """What plans depend on and what does not change from ticket to ticket; from ``prepare``.
+
+    Attributes:
+        targets: for each rule, in code point order of the field names, what it fills; or the
+            decision that it fills nothing.
+        overlong: as in ``Ruleset``.
+    """
+
+    targets: tuple[_Target | FieldDecision, ...]
     precedence: Precedence
-    hints: Sequence[EventHint]
-    several: Several
-    labels: Labels
+    overlong: Overlong
+
+    def plan(
+        self,
+        ticket: TicketState,
+        attributes: Attributes | None,
+        hints: Sequence[EventHint],
+        labels: Labels = NO_LABELS,
+        *,
+        several: Several = "first",
+    ) -> Plan:
+        """Decide on every mapped field of a ticket. No input raises.
+
+        Args:
+            ticket: the ticket as it was read.
+            attributes: those of its customer user; None if the directory knows none (absent), or
+                the ticket has none. Never to be called when the directory was unavailable (design
+                1.1).
+            hints: what each of the ticket's events told; none for a resync or the sweep.
+            labels: readable texts of references; ``Plan.references`` says which a plan lacks.
+            several: how several texts of one attribute become one: ``first`` for LDAP sources
+                (D7), ``join`` for SQL sources, where only a customer user's dynamic field has
+                several (D22). Variables named ``DynamicField_…`` are always joined; a rule's own
+                ``first`` or ``join`` transform decides before all of this.
+        """
+        now = fronts.moment(ticket, hints, self.precedence)
+        decisions: list[FieldDecision] = []
+        changes: list[Change] = []
+        watched: dict[int, tuple[int, ...]] = {}
+        references: list[tuple[str, str]] = []
+        for target in self.targets:
+            if isinstance(target, FieldDecision):
+                decisions.append(target)
+                continue
+            rule, field = target.rule, target.field
+            rows = ticket.rows.get(rule.to, ())
+            if attributes is None:
+                wanted = _nothing(ticket)
+            else:
+                wanted = _wanted(rule, field, attributes, several, self.overlong)
+            keep_edits = rule.on_manual_edit == "keep"
+            owner = fronts.kept(rule.to, now, self.precedence, keep_edits=keep_edits)
+            decision, reason = _decide(field, rows, wanted, owner)
+            value, _, _, warning = wanted
+            current = kinds.read(field, rows)
+            old, new = (kinds.readable(field, one, labels) for one in (current, value))
+            decisions.append(
+                FieldDecision(
+                    rule.to, decision, reason, rule.variables, target.transforms, warning, old, new
+                )
+            )
+            seen = tuple([row.id for row in rows if row.id is not None])
+            watched[field.id] = seen
+            if decision is Decision.WRITE or decision is Decision.CLEAR:
+                insert = kinds.rows_for(field, value, existing=bool(rows))
+                changes.append(Change(field.id, field.name, seen, insert, old, new))
+                references += kinds.references(field, current + value)
+        return Plan(
+            ticket_id=ticket.id,
+            customer_user=ticket.customer_user,
+            history_id=ticket.history[-1].id if ticket.history else 0,
+            decisions=tuple(decisions),
+            changes=tuple(changes),
+            watched=MappingProxyType(watched),
+            references=frozenset(references),
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What a rule would put into a field.
+def prepare(
+    ruleset: Ruleset, fields: Mapping[str, DynamicField], precedence: Precedence
+) -> Planner:
+    """What the plans of a batch have in common, worked out once.
 
-    Attributes:
-        value: the canonical value.
-        reason: where it comes from, or why there is none.
-        fault: set if the value must not be written: refuse it, or keep the field.
-        warning: what was done to the value, or what is wrong with it.
+    Args:
+        ruleset: the rules.
+        fields: the definitions of the mapped fields, by name; they are read with each batch.
+        precedence: the precedence settings.
     """
-
-    value: Canonical
-    reason: Reason
-    fault: Decision | None = None
-    warning: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    """One field's decision, and what follows from it.
-
-    Attributes:
-        watched: ids of the rows that were looked at; None if the field cannot be a target.
-        references: the labels that the two texts need.
-    """
-
-    decision: FieldDecision
-    watched: tuple[int, ...] | None = None
-    change: Change | None = None
-    references: tuple[tuple[str, str], ...] = ()
+    rules = [rule for _, rule in sorted(ruleset.rules.items())]
+    targets = tuple([_target(rule, fields.get(rule.to)) for rule in rules])
+    return Planner(targets, precedence, ruleset.overlong)
 
 
 def plan(  # noqa: PLR0913, PLR0917 - everything that a plan depends on, and nothing hidden
@@ -90,127 +159,67 @@ def plan(  # noqa: PLR0913, PLR0917 - everything that a plan depends on, and not
     *,
     several: Several = "first",
 ) -> Plan:
-    """Decide on every mapped field of a ticket. No input raises.
-
-    Args:
-        ticket: the ticket as it was read.
-        attributes: those of its customer user; None if the directory knows none (absent), or the
-            ticket has none. Never to be called when the directory was unavailable (design 1.1).
-        ruleset: the rules.
-        fields: the definitions of the mapped fields, by name.
-        precedence: the precedence settings.
-        hints: what each of the ticket's events told; none for a resync or the sweep.
-        labels: readable texts of references; ``Plan.references`` says which a plan lacks.
-        several: how several texts of one attribute become one: ``first`` for LDAP sources (D7),
-            ``join`` for SQL sources, where only a customer user's dynamic field has several (D22).
-            Variables named ``DynamicField_…`` are always joined; a rule's own ``first`` or
-            ``join`` transform decides before all of this.
-    """
-    case = _Case(ticket, attributes, ruleset, fields, precedence, hints, several, labels)
-    decided = _decide_all(case)
-    return Plan(
-        ticket_id=ticket.id,
-        customer_user=ticket.customer_user,
-        history_id=max((line.id for line in ticket.history), default=0),
-        decisions=tuple(item.decision for item in decided),
-        changes=tuple(item.change for item in decided if item.change is not None),
-        watched=MappingProxyType(
-            {
-                fields[item.decision.field].id: item.watched
-                for item in decided
-                if item.watched is not None
-            }
-        ),
-        references=frozenset(key for item in decided for key in item.references),
-    )
+    """One ticket's plan; see ``prepare`` and ``Planner.plan``."""
+    planner = prepare(ruleset, fields, precedence)
+    return planner.plan(ticket, attributes, hints, labels, several=several)
 
 
-def _decide_all(case: _Case) -> list[_Decided]:
-    now = fronts.moment(case.ticket, case.hints, case.precedence)
-    return [_decide(case, rule, now) for _, rule in sorted(case.ruleset.rules.items())]
-
-
-def _decide(case: _Case, rule: Rule, now: Moment) -> _Decided:
-    field = case.fields.get(rule.to)
+def _target(rule: Rule, field: DynamicField | None) -> _Target | FieldDecision:
+    """What a rule fills, or the decision that it fills nothing."""
+    transforms = tuple(transform.name for transform in rule.transforms)
+    refusal = kinds.refusal(field)
     if not SECRETS.isdisjoint(rule.variables):
-        secret = "a password's hash is never written"  # noqa: S105 - says why, is none
-        return _Decided(_decision(rule, Decision.REFUSE, Reason.SECRET, secret))
-    if (refusal := kinds.refusal(field)) or field is None:
-        reason, warning = refusal or (Reason.NO_SUCH_FIELD, "")
-        return _Decided(_decision(rule, Decision.REFUSE, reason, warning))
-    rows = case.ticket.rows.get(rule.to, ())
-    wanted = _wanted(case, rule, field)
-    keep_edits = rule.on_manual_edit == "keep"
-    owner = fronts.kept(rule.to, now, case.precedence, keep_edits=keep_edits)
+        refusal = Reason.SECRET, "a password's hash is never written"
+    if refusal is None and field is not None:
+        return _Target(rule, field, transforms)
+    reason, warning = refusal or (Reason.NO_SUCH_FIELD, "")
+    return FieldDecision(rule.to, Decision.REFUSE, reason, rule.variables, transforms, warning)
+
+
+def _decide(
+    field: DynamicField, rows: Sequence[ValueRow], wanted: _Wanted, owner: Reason | None
+) -> tuple[Decision, Reason]:
+    value, reason, fault, _ = wanted
     if owner is not None:
-        decision, reason = Decision.KEEP, owner
-    elif wanted.fault is not None:
-        decision, reason = wanted.fault, wanted.reason
-    elif kinds.holds(field, rows, wanted.value):
-        decision, reason = Decision.UNCHANGED, wanted.reason
-    else:
-        decision, reason = Decision.WRITE if wanted.value else Decision.CLEAR, wanted.reason
-    current = kinds.read(field, rows)
-    old_text = kinds.readable(field, current, case.labels)
-    new_text = kinds.readable(field, wanted.value, case.labels)
-    shown = _decision(rule, decision, reason, wanted.warning, old_text, new_text)
-    watched = tuple(row.id for row in rows if row.id is not None)
-    if decision not in {Decision.WRITE, Decision.CLEAR}:
-        return _Decided(shown, watched)
-    insert = kinds.rows_for(field, wanted.value, existing=bool(rows))
-    change = Change(field.id, field.name, watched, insert, old_text, new_text)
-    keys = kinds.references(field, current) + kinds.references(field, wanted.value)
-    return _Decided(shown, watched, change, keys)
+        return Decision.KEEP, owner
+    if fault is not None:
+        return fault, reason
+    if kinds.holds(field, rows, value):
+        return Decision.UNCHANGED, reason
+    return Decision.WRITE if value else Decision.CLEAR, reason
 
 
-def _wanted(  # noqa: PLR0911 - one return for each way in which it can end
-    case: _Case, rule: Rule, field: DynamicField
+def _nothing(ticket: TicketState) -> _Wanted:
+    named = bool(ticket.customer_user)
+    return (), Reason.UNKNOWN_CUSTOMER_USER if named else Reason.NO_CUSTOMER_USER, None, ""
+
+
+def _wanted(
+    rule: Rule, field: DynamicField, attributes: Attributes, several: Several, overlong: Overlong
 ) -> _Wanted:
-    if case.attributes is None:
-        named = bool(case.ticket.customer_user)
-        return _Wanted((), Reason.UNKNOWN_CUSTOMER_USER if named else Reason.NO_CUSTOMER_USER)
     try:
-        texts = texts_of(rule, case.attributes, case.several)
+        texts = texts_of(rule, attributes, several)
     except NotText as error:
-        return _Wanted((), Reason.NOT_TEXT, Decision.REFUSE, str(error))
+        return (), Reason.NOT_TEXT, Decision.REFUSE, str(error)
     except TransformFailed as error:
-        return _Wanted((), Reason.TRANSFORM_FAILED, Decision.REFUSE, str(error))
+        return (), Reason.TRANSFORM_FAILED, Decision.REFUSE, str(error)
     reason = Reason.FOUND if texts else Reason.EMPTY
     if not texts and rule.default:
         texts, reason = (rule.default,), Reason.DEFAULT
-    if not kinds.is_list(field):
-        texts = one_text(rule, texts, case.several)
-    if not all(is_text(text) for text in texts):
-        warning = "a NUL byte or half a character is not text"
-        return _Wanted((), Reason.NOT_TEXT, Decision.REFUSE, warning)
+    if len(texts) > 1 and not kinds.is_list(field):
+        texts = one_text(rule, texts, several)
+    for text in texts:
+        if not is_text(text):
+            warning = "a NUL byte or half a character is not text"
+            return (), Reason.NOT_TEXT, Decision.REFUSE, warning
     warning = ""
     if kinds.is_overlong(field, texts):
-        if case.ruleset.overlong == "keep":
-            return _Wanted((), Reason.OVERLONG, Decision.KEEP, f"over {MAX_TEXT} characters")
+        if overlong == "keep":
+            return (), Reason.OVERLONG, Decision.KEEP, f"over {MAX_TEXT} characters"
         texts = tuple(text[:MAX_TEXT] for text in texts)
         warning = f"cut to {MAX_TEXT} characters"
     value = kinds.accept(field, texts)
     if value is None:
         warning = f"not a value for a field of the type {field.field_type}"
-        return _Wanted((), Reason.INVALID_VALUE, Decision.REFUSE, warning)
-    return _Wanted(value, reason, warning=warning)
-
-
-def _decision(  # noqa: PLR0913, PLR0917 - the fields of a FieldDecision
-    rule: Rule,
-    decision: Decision,
-    reason: Reason,
-    warning: str,
-    old_text: str = "",
-    new_text: str = "",
-) -> FieldDecision:
-    return FieldDecision(
-        field=rule.to,
-        decision=decision,
-        reason=reason,
-        variables=rule.variables,
-        transforms=tuple(transform.name for transform in rule.transforms),
-        warning=warning,
-        old_text=old_text,
-        new_text=new_text,
-    )
+        return (), Reason.INVALID_VALUE, Decision.REFUSE, warning
+    return value, reason, None, warning

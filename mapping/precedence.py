@@ -6,12 +6,11 @@ stays (observed rules 48 to 51). A worker runs later; the ticket's history tells
 newest setting of its customer user. Where a line or a name is in doubt, the frontend wins.
 """
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from mapping.model import EventHint, HistoryLine, HistoryType, Reason, TicketState
 
@@ -39,6 +38,11 @@ TOLERANCE = 2.0
 _CUT = "[...]"
 _MAX_LINE = 200  # characters of ticket_history.name
 
+# As plain texts: comparing with a member of an Enum costs several times as much.
+_NEW_TICKET = HistoryType.NEW_TICKET.value
+_CUSTOMER_UPDATE = HistoryType.CUSTOMER_UPDATE.value
+_FIELD_UPDATE = HistoryType.FIELD_UPDATE.value
+
 
 @dataclass(frozen=True, slots=True)
 class Precedence:
@@ -61,8 +65,23 @@ class Precedence:
     screen_by_history_type: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Written(NamedTuple):
+    """The fields that some TicketDynamicFieldUpdate lines are about, or could be.
+
+    Attributes:
+        whole: names that stand in a line in full.
+        cut: what is left of names that may go on; empty where nobody can say which field it was.
+    """
+
+    whole: frozenset[str] = frozenset()
+    cut: tuple[str, ...] = ()
+
+    def may_name(self, name: str) -> bool:
+        """Whether one of the lines is about a field, or could be."""
+        return name in self.whole or name.startswith(self.cut)
+
+
+class Moment(NamedTuple):
     """What is known of the request that raised the event; the same for all fields of a ticket.
 
     Attributes:
@@ -71,8 +90,8 @@ class Moment:
         screens: the screens that events named, or the one that was inferred; may be none.
         submitted: names of the fields that the request submitted.
         owning: levels of each screen that owns fields here.
-        later: lines by which somebody else wrote a field, and which win over the directory.
-        edits: lines by which somebody else wrote a field since the customer user changed.
+        later: what somebody else wrote, and what wins over the directory.
+        edits: what somebody else wrote since the customer user changed.
     """
 
     anchor: HistoryLine | None
@@ -80,40 +99,41 @@ class Moment:
     screens: tuple[str, ...]
     submitted: frozenset[str]
     owning: tuple[Levels, ...]
-    later: tuple[HistoryLine, ...]
-    edits: tuple[HistoryLine, ...]
+    later: Written
+    edits: Written
+
+
+NOTHING = Written()
 
 
 def moment(ticket: TicketState, hints: Iterable[EventHint], precedence: Precedence) -> Moment:
     """Find the events' moment in the history of a ticket."""
     history = ticket.history
-    created = _creation(history)
-    anchor = find_anchor(history)
-    creation = anchor is not None and _belongs_to_creation(history, anchor, created)
+    created, updates, writes = _sorted(history)
+    anchor = _anchor(created, updates)
+    creation = anchor is not None and _belongs_to_creation(history, anchor, created, updates)
     applying = [hint for hint in hints if _applies(hint, anchor, creation=creation)]
-    screens = tuple(dict.fromkeys(hint.screen for hint in applying if hint.screen))
+    screens = tuple(dict.fromkeys([hint.screen for hint in applying if hint.screen]))
     if not screens and creation and created is not None:
         screens = _inferred_screen(history, created, precedence)
-    losing = frozenset[int]()  # what the request itself wrote loses only if precedence is off
-    if anchor is not None and not precedence.enabled:
-        losing = frozenset(_request(history, anchor, applying, precedence.worker_user_id))
-    foreign = tuple(
-        line
-        for line in history
-        if line.type == HistoryType.FIELD_UPDATE
-        and line.create_by != precedence.worker_user_id
-        and line.id not in losing
-    )
-    behind = anchor.id if anchor is not None else 0
-    changed = _customer_user_set(history, ticket.customer_user or "")
+    later = edits = NOTHING
+    if foreign := [line for line in writes if line.create_by != precedence.worker_user_id]:
+        if anchor is not None and not precedence.enabled:
+            # What the request itself wrote loses only if precedence is off.
+            losing = set(_request(history, anchor, applying, precedence.worker_user_id))
+            foreign = [line for line in foreign if line.id not in losing]
+        behind = anchor.id if anchor is not None else 0
+        changed = _customer_user_set(updates, ticket.customer_user or "")
+        later = _written([line.name for line in foreign if line.id > behind])
+        edits = _written([line.name for line in foreign if line.id > changed])
     return Moment(
         anchor=anchor,
         creation=creation,
         screens=screens,
-        submitted=frozenset(name for hint in applying for name in hint.fields),
-        owning=_owning(screens, precedence, creation=creation),
-        later=tuple(line for line in foreign if line.id > behind),
-        edits=tuple(line for line in foreign if line.id > changed),
+        submitted=frozenset[str]().union(*[hint.fields for hint in applying]),
+        owning=_owning(screens, precedence, creation=creation) if precedence.screens else (),
+        later=later,
+        edits=edits,
     )
 
 
@@ -126,22 +146,23 @@ def kept(name: str, now: Moment, precedence: Precedence, *, keep_edits: bool) ->
         precedence: the settings.
         keep_edits: the rule's ``on_manual_edit`` is ``keep`` (deviation D16).
     """
-    if precedence.enabled and name in now.submitted:
-        return Reason.SUBMITTED
-    if precedence.enabled and any(levels.get(name, 0) > 0 for levels in now.owning):
-        return Reason.OWNED_BY_SCREEN
-    if any(may_name(line.name, name) for line in now.later):
+    if precedence.enabled:
+        if name in now.submitted:
+            return Reason.SUBMITTED
+        for levels in now.owning:
+            if levels.get(name, 0) > 0:
+                return Reason.OWNED_BY_SCREEN
+    if now.later is not NOTHING and now.later.may_name(name):
         return Reason.WRITTEN_LATER
-    if keep_edits and any(may_name(line.name, name) for line in now.edits):
+    if keep_edits and now.edits.may_name(name):
         return Reason.MANUAL_EDIT
     return None
 
 
 def find_anchor(history: Sequence[HistoryLine]) -> HistoryLine | None:
     """The newest, by id, of the ticket's first NewTicket line and its CustomerUpdate lines."""
-    created = _creation(history)
-    lines = [*_updates(history), *([created] if created else [])]
-    return max(lines, key=lambda line: line.id, default=None)
+    created, updates, _ = _sorted(history)
+    return _anchor(created, updates)
 
 
 def may_name(line: str, name: str) -> bool:
@@ -154,42 +175,64 @@ def may_name(line: str, name: str) -> bool:
         line: what ``ticket_history.name`` holds.
         name: the dynamic field's name.
     """
-    start, marker, rest = line.partition("%%FieldName%%")
-    if start or not marker:
-        return True  # not OTOBO's form: nobody can say which field it was
-    written, end, _ = rest.partition("%%")
-    if written == name:
-        return True
-    if written.endswith(_CUT):
-        return name.startswith(written.removesuffix(_CUT))
-    return not end and name.startswith(written)
+    return _written([line]).may_name(name)
 
 
-def _creation(history: Sequence[HistoryLine]) -> HistoryLine | None:
-    """The ticket's own NewTicket line; articles can have lines of this type too."""
-    lines = (
-        line for line in history if line.type == HistoryType.NEW_TICKET and line.article_id is None
-    )
-    return next(lines, None)
+def _written(lines: Iterable[str]) -> Written:
+    """The fields that lines are about, by what ``ticket_history.name`` holds of each."""
+    whole, cut = set[str](), []
+    for line in lines:
+        start, marker, rest = line.partition("%%FieldName%%")
+        name, end, _ = rest.partition("%%")
+        if start or not marker:
+            cut.append("")  # not OTOBO's form: nobody can say which field it was
+        elif name.endswith(_CUT):
+            cut.append(name.removesuffix(_CUT))
+        elif end:
+            whole.add(name)
+        else:
+            cut.append(name)
+    return Written(frozenset(whole), tuple(cut))
 
 
-def _updates(history: Sequence[HistoryLine]) -> list[HistoryLine]:
-    return [line for line in history if line.type == HistoryType.CUSTOMER_UPDATE]
+def _sorted(
+    history: Sequence[HistoryLine],
+) -> tuple[HistoryLine | None, list[HistoryLine], list[HistoryLine]]:
+    """The ticket's own NewTicket line, its CustomerUpdate lines, and those of written fields."""
+    created = None
+    updates: list[HistoryLine] = []
+    writes: list[HistoryLine] = []
+    for line in history:
+        kind = line.type
+        if kind == _FIELD_UPDATE:
+            writes.append(line)
+        elif kind == _CUSTOMER_UPDATE:
+            updates.append(line)
+        elif kind == _NEW_TICKET and created is None and line.article_id is None:
+            created = line  # articles can have lines of this type too
+    return created, updates, writes
+
+
+def _anchor(created: HistoryLine | None, updates: Sequence[HistoryLine]) -> HistoryLine | None:
+    newest = updates[-1] if updates else None
+    if newest is None or (created is not None and created.id > newest.id):
+        return created
+    return newest
 
 
 def _belongs_to_creation(
-    history: Sequence[HistoryLine], anchor: HistoryLine, created: HistoryLine | None
+    history: Sequence[HistoryLine],
+    anchor: HistoryLine,
+    created: HistoryLine | None,
+    updates: Sequence[HistoryLine],
 ) -> bool:
     """Whether the anchor is the creation, or the customer user that came with it."""
     if created is None or anchor.id == created.id:
         return created is not None
-    return (
-        anchor.id == _updates(history)[0].id
-        and anchor.create_by == created.create_by
-        and not any(
-            line.article_id is not None and created.id < line.id < anchor.id for line in history
-        )
-    )
+    if anchor.id != updates[0].id or anchor.create_by != created.create_by:
+        return False
+    between = [line for line in history if created.id < line.id < anchor.id]
+    return all(line.article_id is None for line in between)
 
 
 def _applies(hint: EventHint, anchor: HistoryLine | None, *, creation: bool) -> bool:
@@ -208,16 +251,18 @@ def _inferred_screen(
     history: Sequence[HistoryLine], created: HistoryLine, precedence: Precedence
 ) -> tuple[str, ...]:
     """The screen that the first article's lines tell, if its author created the ticket."""
-    articles = [line for line in history if line.article_id is not None and line.id > created.id]
-    screens = {**SCREENS, **precedence.screen_by_history_type}
-    told = (
-        screens[line.type]
-        for line in articles
-        if line.article_id == articles[0].article_id
-        and line.create_by == created.create_by
-        and line.type in screens
-    )
-    return tuple(itertools.islice(told, 1))
+    own = precedence.screen_by_history_type
+    article: int | None = None
+    for line in history:
+        if line.article_id is None or line.id < created.id:
+            continue
+        if article is None:
+            article = line.article_id
+        if line.article_id == article and line.create_by == created.create_by:
+            screen = own.get(line.type, SCREENS.get(line.type))
+            if screen is not None:
+                return (screen,)
+    return ()
 
 
 def _owning(
@@ -254,7 +299,7 @@ def _request(
         before = time
 
 
-def _customer_user_set(history: Sequence[HistoryLine], customer_user: str) -> int:
+def _customer_user_set(updates: Sequence[HistoryLine], customer_user: str) -> int:
     """The id of the line that gave the ticket its customer user; 0 if none is known to.
 
     Newer CustomerUpdate lines that name the same customer user, or only a customer id, changed
@@ -262,7 +307,7 @@ def _customer_user_set(history: Sequence[HistoryLine], customer_user: str) -> in
     """
     named = (f"%%CustomerUser={customer_user};", f";CustomerUser={customer_user};")
     changed = 0
-    for line in reversed(_updates(history)):
+    for line in reversed(updates):
         if line.name.endswith(named) or len(line.name) >= _MAX_LINE:
             changed = line.id
         elif "CustomerUser=" in line.name:
@@ -271,9 +316,9 @@ def _customer_user_set(history: Sequence[HistoryLine], customer_user: str) -> in
 
 
 def _time(text: str | None) -> datetime | None:
-    """A time as the database or an event tells it; UTC unless it has a zone."""
+    """A time as the database or an event tells it, in UTC without a zone."""
     try:
         time = datetime.fromisoformat(text or "")
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+        return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
     except (ValueError, OverflowError):
         return None

@@ -44,18 +44,20 @@ def texts_of(rule: Rule, attributes: Attributes, several: Several = "first") -> 
         )
     for transform in rule.transforms:
         value = transform(value)
-    return tuple(text for text in ((value,) if isinstance(value, str) else value) if text)
+    if isinstance(value, str):
+        return (value,) if value else ()
+    return tuple([text for text in value if text])
 
 
 def one_text(rule: Rule, texts: tuple[str, ...], several: Several = "first") -> tuple[str, ...]:
-    """The texts as at most one, for a field that holds one value."""
-    if len(texts) <= 1:
-        return texts
+    """Several texts as one, for a field that holds one value."""
     return (_as_one(rule.variables[0], texts, several),)
 
 
 def is_text(text: str) -> bool:
     """Whether a database can store it: no NUL byte (observed rule 35), no lone surrogates."""
+    if text.isascii():  # costs nothing: Python knows it of every text
+        return "\0" not in text
     return _NOT_TEXT.search(text) is None
 
 

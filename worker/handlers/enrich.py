@@ -14,7 +14,7 @@ import structlog
 
 from directory.model import Absent, Answer, Found, Unavailable, source_name
 from mapping.model import Attributes, Decision, EventHint, Labels, Plan, TicketState
-from mapping.plan import plan
+from mapping.plan import NO_LABELS, prepare
 from mapping.values import Several
 from worker.events import MalformedEventError, TicketCreated, TicketEvent, parse
 from worker.handlers.stale_copies import drop_stale_copies
@@ -180,25 +180,17 @@ def _plan_all(
     loaded: Loaded,
     services: Services,
     hints: Hints,
-    labels: Labels | None = None,
+    labels: Labels = NO_LABELS,
 ) -> dict[int, Look]:
-    precedence = services.precedence()
+    planner = prepare(services.ruleset, loaded.fields, services.precedence())
     seen = {}
     for ticket_id, answer in answers.items():
         ticket = loaded.tickets[ticket_id]
         made: Plan | None = None
         if not isinstance(answer, Unavailable):
             attributes, several = _attributes(answer, services)
-            made = plan(
-                ticket,
-                attributes,
-                services.ruleset,
-                loaded.fields,
-                precedence,
-                hints.get(ticket_id, ()),
-                labels or {},
-                several=several,
-            )
+            told = hints.get(ticket_id, ())
+            made = planner.plan(ticket, attributes, told, labels, several=several)
         seen[ticket_id] = Look(ticket, answer, made)
     return seen
 
