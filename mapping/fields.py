@@ -159,9 +159,11 @@ def read(field: DynamicField, rows: Sequence[ValueRow]) -> Canonical:
     lowest id counts.
     """
     kind = KINDS[field.field_type]
-    if not kind.holds_list:
-        rows = sorted(rows, key=_position) if field.multi_value else rows[:1]
-    scalars = [getattr(row, kind.column) for row in rows]
+    if not (kind.holds_list or field.multi_value):
+        scalar = getattr(rows[0], kind.column) if rows else None
+        return () if scalar is None or scalar == "" else (scalar,)
+    counted = rows if kind.holds_list else sorted(rows, key=_position)
+    scalars = [getattr(row, kind.column) for row in counted]
     return tuple([scalar for scalar in scalars if scalar is not None and scalar != ""])
 
 
@@ -179,10 +181,9 @@ def rows_for(field: DynamicField, value: Canonical, *, existing: bool) -> tuple[
         if kind.emptied is None or field.multi_value or not existing:
             return ()
         return (kind.emptied,)
-    indexed = field.multi_value and not kind.holds_list
-    return tuple(
-        [_row(kind, scalar, place if indexed else None) for place, scalar in enumerate(value)]
-    )
+    if kind.holds_list or not field.multi_value:
+        return tuple([_row(kind, scalar) for scalar in value])
+    return tuple([_row(kind, scalar, place) for place, scalar in enumerate(value)])
 
 
 def holds(field: DynamicField, rows: Sequence[ValueRow], value: Canonical) -> bool:
@@ -230,7 +231,7 @@ def _position(row: ValueRow) -> int:
     return row.index_value or 0
 
 
-def _row(kind: Kind, scalar: Scalar, index: int | None) -> ValueRow:
+def _row(kind: Kind, scalar: Scalar, index: int | None = None) -> ValueRow:
     if kind.column == "value_int":
         return ValueRow(None, None, int(scalar), index)
     if kind.column == "value_date":

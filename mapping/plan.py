@@ -34,6 +34,8 @@ from mapping.values import SECRETS, Several, is_text, one_text, texts_of
 
 NO_LABELS: Labels = MappingProxyType({})
 
+_CHANGING = frozenset({Decision.WRITE, Decision.CLEAR})
+
 _Wanted: TypeAlias = tuple[Canonical, Reason, Decision | None, str]
 """What a rule would put into a field: the canonical value; where it comes from, or why there is
 none; set if it must not be written: refuse it, or keep the field; what was done to the value, or
@@ -110,7 +112,8 @@ class Planner:
             decision, reason = _decide(field, rows, wanted, owner)
             value, _, _, warning = wanted
             current = kinds.read(field, rows)
-            old, new = (kinds.readable(field, one, labels) for one in (current, value))
+            old = kinds.readable(field, current, labels)
+            new = kinds.readable(field, value, labels)
             decisions.append(
                 FieldDecision(
                     rule.to, decision, reason, rule.variables, target.transforms, warning, old, new
@@ -118,7 +121,7 @@ class Planner:
             )
             seen = tuple([row.id for row in rows if row.id is not None])
             watched[field.id] = seen
-            if decision is Decision.WRITE or decision is Decision.CLEAR:
+            if decision in _CHANGING:
                 insert = kinds.rows_for(field, value, existing=bool(rows))
                 changes.append(Change(field.id, field.name, seen, insert, old, new))
                 references += kinds.references(field, current + value)
