@@ -33,7 +33,7 @@ class Block:
 
     @property
     def place(self) -> str:
-        """Where it stands, for messages and names of tests."""
+        """Where it stands, for messages."""
         return f"{name(self.page)}:{self.line}"
 
 

@@ -4,20 +4,16 @@ import importlib.util
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-import typer
-import yaml
 
-from worker import cli
 from worker.settings import Settings, load
 
 ROOT = Path(__file__).parents[2]
@@ -34,9 +30,6 @@ TEXTS = sorted(
 )
 EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
 
-# What is enough for settings; a block in the documentation that has more stands alone.
-BASE = {"tickets": {"url": "postgresql+psycopg://fieldfare@db.example.org/otobo"}}
-
 
 def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
@@ -45,12 +38,6 @@ def name(path: Path) -> str:
 def blocks(path: Path, *languages: str) -> list[str]:
     found = re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text(), re.DOTALL | re.MULTILINE)
     return [text for language, text in found if language in languages]
-
-
-def all_blocks(*languages: str) -> Iterator[Any]:
-    for path in PAGES:
-        for number, text in enumerate(blocks(path, *languages), 1):
-            yield pytest.param(text, id=f"{name(path)}-{number}")
 
 
 @pytest.fixture(scope="module")
@@ -150,12 +137,6 @@ def test_every_page_is_in_the_index() -> None:
 # -- settings
 
 
-@pytest.mark.parametrize("text", list(all_blocks("toml")))
-def test_every_block_of_settings_loads(text: str) -> None:
-    given = tomllib.loads(text)
-    Settings.model_validate({**given, "tickets": {**BASE["tickets"], **given.get("tickets", {})}})
-
-
 @pytest.mark.parametrize("path", EXAMPLES, ids=name)
 def test_every_example_loads(path: Path) -> None:
     settings = load(path, env_file=None, secrets_dir=ROOT / "examples")
@@ -174,9 +155,6 @@ def test_the_two_sources_and_the_screen_of_the_readme_are_understood() -> None:
     assert settings.precedence.screens == {"AgentTicketPhone": {"CustomerPhone": 1}}
 
 
-# -- commands
-
-
 def fieldfare(*arguments: str, **environment: str) -> str:
     return subprocess.run(
         [sys.executable, "-m", "worker", *arguments],
@@ -187,53 +165,6 @@ def fieldfare(*arguments: str, **environment: str) -> str:
         timeout=120,
         check=True,
     ).stdout
-
-
-def commands() -> Iterator[Any]:
-    for path in PAGES:
-        lines = [line for text in blocks(path, "sh", "ini") for line in text.splitlines()]
-        lines += re.findall(r"`([^`\n]+)`", path.read_text())
-        found = {
-            match[1].strip()
-            for line in lines
-            if (match := re.match(r"(?:ExecStart=)?(?:[./\w]*/)?(fieldfare(?: .*)?)$", line))
-        }
-        for line in sorted(found):
-            yield pytest.param(line, id=f"{name(path)}: {line}")
-
-
-@pytest.mark.parametrize("line", list(commands()))
-def test_every_command_exists_with_its_options(line: str) -> None:
-    words = shlex.split(re.sub(r" \[OPTIONS\]| COMMAND", "", line), comments=True)[1:]
-    # LOGIN, TICKET…, FILE stand for something of the reader's own.
-    words = [re.sub(r"^[A-Z]+…?$", "1", word) for word in words]
-    root = typer.main.get_command(cli.app)
-    context = root.make_context("fieldfare", words) if words else None
-    while context is not None and hasattr(context.command, "commands"):
-        rest = [*context._protected_args, *context.args]
-        if not rest:
-            return
-        _, command, rest = context.command.resolve_command(context, rest)
-        assert command is not None
-        # A command that is only mentioned has no arguments.
-        bare = not rest and any(one.required for one in command.params)
-        context = command.make_context(command.name, rest, parent=context, resilient_parsing=bare)
-
-
-def test_every_target_of_make_exists() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
-    for path in PAGES:
-        named = re.findall(r"(?:^|`)make ([a-z]+)", path.read_text(), re.MULTILINE)
-        assert set(named) <= targets, name(path)
-
-
-def test_the_compose_file_is_used_as_it_is() -> None:
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    text = (ROOT / "docs/how-to/deploy.md").read_text()
-    for service in re.findall(r"--scale (\w+)=", text):
-        assert service in services
-    assert "secrets/tickets__password" in text
 
 
 # -- what the README shows

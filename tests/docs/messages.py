@@ -1,0 +1,58 @@
+"""Does the product print this text? Its source has it, whole, with ``…`` for what is filled in."""
+
+import ast
+import functools
+import re
+from collections.abc import Iterator, Sequence
+
+from tests.docs.pages import ROOT
+
+PACKAGES = ("worker", "directory", "mapping")
+
+GAP = "\0"
+"""What stands in a text where the product fills something in."""
+
+
+FEWEST = 10
+"""Characters of its own that a text must have to be told by an example of it."""
+
+
+def is_printed(quoted: str) -> bool:
+    """Whether a text of the source has these words in this order, or they are an example of it.
+
+    Args:
+        quoted: a text; ``…`` stands for anything.
+    """
+    pieces = [re.escape(piece) for piece in re.split(r"\s*…\s*", quoted)]
+    pattern = re.compile(r".*".join(pieces), re.DOTALL)
+    return any(pattern.search(text) or _is_example(quoted, text) for text in texts())
+
+
+def _is_example(quoted: str, text: str) -> bool:
+    """Whether a text with something filled in is just what is quoted."""
+    if len(text.replace(GAP, "")) < FEWEST:
+        return False
+    return re.fullmatch(re.escape(text).replace(re.escape(GAP), ".+"), quoted) is not None
+
+
+@functools.cache
+def texts() -> Sequence[str]:
+    """Every text in the source but docstrings, the parts of one put together."""
+    found = []
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            found += list(_texts(ast.parse(path.read_text())))
+    return found
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    nodes = list(ast.walk(tree))
+    docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        match node:
+            case ast.Constant(value=str(text)) if id(node) not in docstrings:
+                yield text
+            case ast.JoinedStr(values=parts):
+                yield "".join(
+                    str(part.value) if isinstance(part, ast.Constant) else GAP for part in parts
+                )
