@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.acceptance.processes import until
 from tests.docs import settings_blocks, snippets
 from tests.docs.pages import Block, fences
 from tests.docs.shell import Shell
 from tests.docs.world import World, is_for_postgresql
+from worker.heartbeat import alive
 
 NOT_AS_MEANT = {"no_such_field", "wrong_object_type", "unsupported_type", "transform_failed"}
 """Reasons that no example may give for what it does not write."""
@@ -29,11 +31,16 @@ class Reader:
         self.shell = Shell(world, folder, {})
         self.use_settings("")
 
-    def follow(self) -> None:
-        """Follow each block; the first that cannot be followed ends the test and is named."""
+    def follow(self, afterwards: Callable[[Block], None] = lambda _: None) -> None:
+        """Follow each block; the first that cannot be followed ends the test and is named.
+
+        Args:
+            afterwards: what else a page asks for, called after each block.
+        """
         for block in fences()[self.page]:
             assert block.language in FOLLOW, f"{block.place}: no check for {block.language!r}"
             FOLLOW[block.language](self, block)
+            afterwards(block)
 
     def use_settings(self, text: str) -> None:
         """Have these settings in force, and what they name in the world."""
@@ -101,8 +108,14 @@ def otobo_configuration(reader: Reader, block: Block) -> None:
 
 
 def python(reader: Reader, block: Block) -> None:
-    """It runs, and leaves the event that it is to emit."""
-    snippets.emits(reader.world, lambda: snippets.run_python(reader.world, block))
+    """It leaves the event that it is to emit, or gets the answer of an admin worker."""
+    if 'queue="admin"' not in block.text:
+        snippets.emits(reader.world, lambda: snippets.run_python(reader.world, block))
+        return
+    reader.shell.start("fieldfare worker --queue admin --concurrency 1")
+    with reader.world.redis.client() as client:
+        until(lambda: alive(client), "an admin worker is at work")
+    assert "'answer': 'found'" in snippets.run_python(reader.world, block)
 
 
 def javascript(reader: Reader, block: Block) -> None:

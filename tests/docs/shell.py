@@ -3,13 +3,16 @@
 Variables that a block exports stay for those that follow it on the page.
 """
 
+import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.acceptance.processes import COMMAND, Daemon, until
 from tests.docs.pages import Block
 from tests.docs.world import World
 
@@ -51,10 +54,12 @@ class Shell:
             "LANG": "C.UTF-8",
             "TZ": "UTC",
             "COLUMNS": "80",
+            "FIELDFARE_LOG__FORMAT": "console",  # as on a terminal
         }
         self._servers = servers
         self._exported: dict[str, str] = {}
         self._code = 0
+        self._daemons: list[Daemon] = []
 
     def set(self, servers: Mapping[str, str]) -> None:
         """Set the variables that say where the servers are, and no longer those of the last time.
@@ -82,6 +87,9 @@ class Shell:
     def transcript(self, block: Block) -> None:
         """Follow a transcript; each command must print what is shown below it."""
         for step in steps(block.text):
+            if re.match("fieldfare (?:worker|beat)", step.command):
+                self._stay(step)
+                continue
             code, said = self._run(step.command)
             looks = step.command.startswith("echo $?")
             assert looks or self._code == 0, (
@@ -92,6 +100,31 @@ class Shell:
                 f"{block.place}: {step.command} printed\n{said}\nand not\n{step.shown}"
             )
         assert self._code == 0, f"{block.place} ended with {self._code}"
+
+    def start(self, command: str) -> Daemon:
+        """Start a command of Fieldfare's that stays until the page has been read."""
+        arguments = shlex.split(command, comments=True)[1:]
+        variables = {**self.environment, "PATH": os.environ["PATH"]}
+        log = self.folder / f"daemon-{len(self._daemons)}.log"
+        daemon = Daemon([*COMMAND, *arguments], self.folder, log, variables)
+        self._daemons.append(daemon)
+        return daemon
+
+    def _stay(self, step: Step) -> None:
+        """Start it, and wait until it has printed what is shown."""
+        daemon = self.start(step.command)
+
+        def printed() -> bool:
+            said = daemon.said()
+            assert daemon.process.poll() is None, f"{step.command} ended:\n{said}"
+            return said_as_shown(said, step.shown)
+
+        until(printed, f"{step.command} prints\n{step.shown}")
+
+    def close(self) -> None:
+        """End what still runs."""
+        for daemon in self._daemons:
+            daemon.kill()
 
     def _run(self, command: str) -> tuple[int, str]:
         written = re.findall(r">\s*(/\S+)", command)
@@ -136,8 +169,9 @@ def steps(text: str) -> Iterator[Step]:
 def said_as_shown(said: str, shown: str) -> bool:
     """Whether an output is the one that is shown, where ``…`` stands for anything.
 
-    A line that is ``…`` alone stands for any lines, none included.
+    A line that is ``…`` alone stands for any lines, none included. Colours do not count.
     """
+    said = re.sub(r"\x1b\[[\d;]*m", "", said)
     lines = [re.escape(line.rstrip()).replace("…", ".*") for line in shown.strip().splitlines()]
     pattern = "".join("(?:.*\n)*" if line == ".*" else rf"{line}\n" for line in lines)
     printed = "".join(f"{line.rstrip()}\n" for line in said.strip().splitlines())

@@ -36,7 +36,7 @@ print encode_json($Self);
 DRAWN = set("─│┌┐└┘▶◀▲▼├┤")
 
 
-def emits(world: World, produce: Callable[[], None]) -> None:
+def emits(world: World, produce: Callable[[], object]) -> None:
     """What is produced is one event for ticket 4711, in the inbox or as a task of Celery's."""
     with world.redis.client() as client:
         client.flushall()
@@ -51,9 +51,9 @@ def emits(world: World, produce: Callable[[], None]) -> None:
         assert [parse(fields) for _, fields in entries] == [TicketCreated(ticket_id=4711)]
 
 
-def run_python(world: World, block: Block) -> None:
-    """Run it with our Redis in place of the one that it names."""
-    _done([sys.executable, "-c", world.rehosted(block.text)])
+def run_python(world: World, block: Block) -> str:
+    """Run it with our Redis in place of the one that it names; returns what it prints."""
+    return _done([sys.executable, "-c", world.rehosted(block.text)])
 
 
 def run_javascript(world: World, block: Block) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import make_url, text
 
 from tests.docs import forked_cli, stand_ins
 from tests.docs.pages import Block, blocks
-from tests.otobo import AGENT, LONG_AGO, Otobo, seed
+from tests.otobo import AGENT, LONG_AGO, WORKER, Otobo, seed
 from tests.servers import PostgresqlServer, RedisServer, SlapdServer
 from worker.tickets import schema
 
@@ -152,6 +152,15 @@ class World:
         for named, ours in places.items():
             script = script.replace(named, ours)
         return script
+
+    def begin_anew(self) -> None:
+        """Empty Redis, and take back what a worker wrote into tickets."""
+        self.redis.start()
+        self.redis.flush()
+        line = schema.ticket_history
+        with self.otobo.engine.begin() as connection:
+            connection.execute(sqlalchemy.delete(schema.dynamic_field_value))
+            connection.execute(sqlalchemy.delete(line).where(line.c.create_by == WORKER))
 
     def add_fields(self, names: set[str]) -> None:
         """Text fields of tickets, where they are not there yet."""
