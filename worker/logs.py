@@ -1,7 +1,7 @@
 """How Fieldfare logs: structlog to standard error, JSON unless on a terminal.
 
-Our own events and the records of libraries (Celery, SQLAlchemy) go through one chain, so that a
-log collector sees one format. Event names are dotted and stable; values are keys beside them,
+Our own events and the records of libraries (Celery, SQLAlchemy) look the same, so that a log
+collector sees one format. Event names are dotted and stable; values are keys beside them,
 and never attribute values of customer users.
 """
 
@@ -15,12 +15,14 @@ from worker import message_logs
 
 Format = Literal["auto", "json", "console"]
 
-_SHARED: tuple[structlog.typing.Processor, ...] = (
-    structlog.contextvars.merge_contextvars,
+_OURS = "fieldfare"
+
+_STAMP = structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+_LIBRARIES: tuple[structlog.typing.Processor, ...] = (
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.StackInfoRenderer(),
+    _STAMP,
 )
 
 
@@ -62,16 +64,24 @@ def configure(level: str = "info", form: Format = "auto") -> None:
             )
         ]
     )
+    # Straight to the stream: the library's detour by ``logging`` would cost more for a line than
+    # its ticket costs otherwise.
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            _add_our_name,
+            structlog.processors.add_log_level,
+            _STAMP,
+            *tail,
+        ],
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED,
+            foreign_pre_chain=_LIBRARIES,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],
         )
     )
@@ -83,6 +93,13 @@ def configure(level: str = "info", form: Format = "auto") -> None:
     for name in ("celery", "kombu", "amqp", "sqlalchemy"):
         # Celery announces every wake-up call at info: two lines a second of no use to anybody.
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def _add_our_name(
+    _logger: object, _method: str, record: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    record["logger"] = _OURS
+    return record
 
 
 def _most_telling_first(

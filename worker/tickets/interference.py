@@ -8,23 +8,51 @@ they gave as well.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, literal, select, union_all
+from sqlalchemy import Connection, TextClause
 
 from mapping.model import Change, HistoryType, Plan, ValueRow
 from mapping.precedence import may_name
-from worker.tickets import schema
+from worker.tickets.lists import TICKETS, bound, statement
 from worker.tickets.store import Conflict
 from worker.tickets.system import TicketSystem
 
+_LOOK = """
+SELECT object_id, id, field_id, 0, '', 0 FROM dynamic_field_value
+WHERE object_id {tickets} AND field_id {fields}
+UNION ALL
+SELECT ticket_id, id, history_type_id, create_by, name, 1 FROM ticket_history
+WHERE ticket_id {tickets} AND history_type_id IN (:customer_update, :field_update) AND id > :behind
+"""
 
-@dataclass(slots=True)
+_VALUES = """
+SELECT object_id, field_id, id FROM dynamic_field_value
+WHERE object_id {tickets} AND field_id {fields}
+"""
+
+
+class Line(NamedTuple):
+    """A line of ``ticket_history`` behind the one that a plan rests on."""
+
+    id: int
+    type_id: int
+    create_by: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
-    """What the look before COMMIT found for one ticket."""
+    """What a look found.
 
-    rows: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
-    lines: list[Row[Any]] = field(default_factory=list)
+    Attributes:
+        rows: ids of value rows, by ticket id and field id.
+        lines: by ticket id.
+    """
+
+    rows: dict[tuple[int, int], list[int]] = field(default_factory=lambda: defaultdict(list))
+    lines: dict[int, list[Line]] = field(default_factory=lambda: defaultdict(list))
 
 
 def added_rows(change: Change) -> tuple[ValueRow, ...]:
@@ -32,46 +60,38 @@ def added_rows(change: Change) -> tuple[ValueRow, ...]:
     return change.insert[len(change.delete_ids) :]
 
 
-def look(connection: Connection, system: TicketSystem, plans: Sequence[Plan]) -> Mapping[int, Seen]:
+def look(connection: Connection, system: TicketSystem, plans: Sequence[Plan]) -> Seen:
     """The value rows of all watched fields, and the lines behind the plans, in one statement."""
-    value, line = schema.dynamic_field_value.c, schema.ticket_history.c
-    ids = [plan.ticket_id for plan in plans]
-    watched = {id_ for plan in plans for id_ in _expected(plan, written=True)}
-    rows = (
-        select(value.object_id.label("ticket_id"), value.id.label("id"))
-        .add_columns(value.field_id.label("kind"), literal(0).label("create_by"))
-        .add_columns(literal("").label("name"), literal(0).label("is_line"))
-        .where(value.object_id.in_(ids), value.field_id.in_(sorted(watched)))
-    )
-    types = [system.type_id(HistoryType.CUSTOMER_UPDATE), system.type_id(HistoryType.FIELD_UPDATE)]
-    lines = (
-        select(line.ticket_id, line.id, line.history_type_id, line.create_by, line.name, literal(1))
-        .where(line.ticket_id.in_(ids), line.history_type_id.in_(types))
-        .where(line.id > min(plan.history_id for plan in plans))
-    )
-    seen: dict[int, Seen] = defaultdict(Seen)
-    for row in connection.execute(union_all(rows, lines)):
-        if row.is_line:
-            seen[row.ticket_id].lines.append(row)
+    dialect = connection.dialect.name
+    fields = {id_ for plan in plans for id_ in plan.watched}
+    fields |= {change.field_id for plan in plans for change in plan.changes}
+    asked = {
+        "tickets": bound(dialect, [plan.ticket_id for plan in plans]),
+        "fields": bound(dialect, sorted(fields)),
+        "customer_update": system.type_id(HistoryType.CUSTOMER_UPDATE),
+        "field_update": system.type_id(HistoryType.FIELD_UPDATE),
+        "behind": min(plan.history_id for plan in plans),
+    }
+    seen = Seen()
+    rows, lines = seen.rows, seen.lines
+    found = connection.execute(_statement(dialect, _LOOK), asked).all()
+    for ticket_id, id_, kind, author, name, is_line in found:
+        if is_line:
+            lines[ticket_id].append(Line(id_, kind, author, name))
         else:
-            seen[row.ticket_id].rows[row.kind].add(row.id)
+            rows[ticket_id, kind].append(id_)
     return seen
 
 
 def compare(
-    plans: Sequence[Plan], seen: Mapping[int, Seen], system: TicketSystem, *, written: bool
+    plans: Sequence[Plan], seen: Seen, system: TicketSystem, *, written: bool
 ) -> dict[int, Conflict]:
     """Which tickets are not as their plans say, before or after they are written?"""
     conflicts = {}
     for plan in plans:
-        found = seen.get(plan.ticket_id, Seen())
-        # Our rows are there for sure, so counting tells whether there are foreign ones.
-        if any(
-            not kept <= found.rows[field_id] or len(found.rows[field_id] - kept) != new
-            for field_id, (kept, new) in _expected(plan, written=written).items()
-        ):
+        if _has_foreign_row(plan, seen, written=written):
             conflicts[plan.ticket_id] = Conflict("rows_changed")
-        elif _has_foreign_line(plan, found, system, ours=len(plan.changes) if written else 0):
+        elif _has_foreign_line(plan, seen, system, ours=len(plan.changes) if written else 0):
             conflicts[plan.ticket_id] = Conflict("foreign_line")
     return conflicts
 
@@ -106,43 +126,54 @@ def take_back(
     """
     if not ours:
         return {}
-    value = schema.dynamic_field_value.c
+    dialect = connection.dialect.name
+    asked = {
+        "tickets": bound(dialect, sorted({ticket_id for ticket_id, _ in ours})),
+        "fields": bound(dialect, sorted({field_id for _, field_id in ours})),
+    }
     present: dict[tuple[int, int], set[int]] = defaultdict(set)
-    for row in connection.execute(
-        select(value.object_id, value.field_id, value.id)
-        .where(value.object_id.in_(sorted({ticket_id for ticket_id, _ in ours})))
-        .where(value.field_id.in_(sorted({field_id for _, field_id in ours})))
-    ):
-        present[row.object_id, row.field_id].add(row.id)
+    for ticket_id, field_id, id_ in connection.execute(_statement(dialect, _VALUES), asked).all():
+        present[ticket_id, field_id].add(id_)
     return {key: ids for key, ids in ours.items() if present[key] - ids}
 
 
-def _expected(plan: Plan, *, written: bool) -> Mapping[int, tuple[set[int], int]]:
-    """For each field of a plan: the ids that must still be there, and how many must be new."""
-    expected = {field_id: (set(ids), 0) for field_id, ids in plan.watched.items()}
-    for change in plan.changes:
-        old = sorted(change.delete_ids)
-        kept = old[: len(change.insert)] if written else old
-        expected[change.field_id] = (set(kept), len(added_rows(change)) if written else 0)
-    return expected
+@cache
+def _statement(dialect: str, sql: str) -> TextClause:
+    return statement(dialect, sql, {**TICKETS, "fields": "BIGINT"})
 
 
-def _has_foreign_line(plan: Plan, found: Seen, system: TicketSystem, *, ours: int) -> bool:
+def _has_foreign_row(plan: Plan, seen: Seen, *, written: bool) -> bool:
+    """Whether other rows stand in the plan's fields than those that were read, and ours.
+
+    Our rows are there for sure, so counting tells whether there are foreign ones.
+    """
+    changes = {change.field_id: change for change in plan.changes}
+    for field_id in plan.watched.keys() | changes.keys():
+        change = changes.get(field_id)
+        kept: Sequence[int] = plan.watched.get(field_id, ())
+        new = 0
+        if change is not None:
+            kept = sorted(change.delete_ids)
+            if written:
+                kept = kept[: len(change.insert)]
+                new = len(added_rows(change))
+        found = seen.rows.get((plan.ticket_id, field_id), ())
+        if len(found) != len(kept) + new or not set(kept).issubset(found):
+            return True
+    return False
+
+
+def _has_foreign_line(plan: Plan, seen: Seen, system: TicketSystem, *, ours: int) -> bool:
     """Whether somebody wrote a line behind the plan that bears on what it decided."""
+    lines = [line for line in seen.lines.get(plan.ticket_id, ()) if line.id > plan.history_id]
+    updates = [line for line in lines if line.type_id == system.type_id(HistoryType.FIELD_UPDATE)]
+    foreign = [line for line in updates if line.create_by != system.worker_id]
+    if len(lines) != len(updates):
+        return True  # the customer user was set, maybe to the same one: that moves the anchor
+    if len(updates) - len(foreign) != ours:
+        return True  # another worker wrote before we got the lock
+    if not foreign:
+        return False
     names = {decision.field for decision in plan.decisions}
     names |= {change.field_name for change in plan.changes}
-    lines = [line for line in found.lines if line.id > plan.history_id]
-    updates = [line for line in lines if line.kind == system.type_id(HistoryType.FIELD_UPDATE)]
-    by_worker = [line for line in updates if line.create_by == system.worker_id]
-    return (
-        # The customer user was set, maybe to the same one: that moves the anchor.
-        len(lines) != len(updates)
-        # Another worker wrote before we got the lock.
-        or len(by_worker) != ours
-        or any(
-            may_name(line.name, name)
-            for line in updates
-            if line.create_by != system.worker_id
-            for name in names
-        )
-    )
+    return any(may_name(line.name, name) for line in foreign for name in names)

@@ -1,5 +1,8 @@
 """What is the state of these tickets? Two statements tell, whatever their number.
 
+Of the lines that the worker itself has written only each ticket's newest is read: they tell no
+more than that, and after some years they are the most.
+
 The history is read first and the value rows after it. A screen writes values first and their
 line after them, so whatever the history shows is also in the rows; and a screen that writes
 between the two statements leaves a line behind ``Plan.history_id``, or rows other than those
@@ -8,15 +11,18 @@ on old rows and a history that already knows of the new ones.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from functools import cache
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple
 
 import yaml
-from sqlalchemy import Connection, Row, and_, or_, select
+from sqlalchemy import Connection, TextClause, select
 
 from mapping.model import DynamicField, HistoryLine, HistoryType, TicketState, ValueRow
 from worker.tickets import schema
+from worker.tickets.lists import TICKETS, bound, statement
 from worker.tickets.store import Loaded
 from worker.tickets.system import TicketSystem
 
@@ -39,42 +45,79 @@ class _TextLoader(_SAFE_LOADER):  # type: ignore[misc] # which of the two is kno
 
 _VALID = 1
 
-_AnyRow: TypeAlias = Row[Any]
+_HISTORY = """
+SELECT t.id, t.tn, t.customer_user_id,
+       l.id, l.history_type_id, l.name, l.create_by, l.create_time, l.article_id
+FROM ticket t LEFT JOIN ticket_history l ON l.ticket_id = t.id AND (
+    l.article_id > 0
+    OR l.history_type_id IN (:new_ticket, :customer_update)
+    OR (l.history_type_id = :field_update AND l.create_by <> :worker))
+WHERE t.id {tickets}
+UNION ALL
+SELECT t.id, t.tn, t.customer_user_id,
+       MAX(l.id), MAX(l.history_type_id), '', MAX(l.create_by), NULL, NULL
+FROM ticket t JOIN ticket_history l ON l.ticket_id = t.id
+WHERE t.id {tickets} AND l.history_type_id = :field_update AND l.create_by = :worker
+    AND (l.article_id IS NULL OR l.article_id = 0)
+GROUP BY t.id, t.tn, t.customer_user_id
+ORDER BY 1, 4
+"""
+
+_VALUES = """
+SELECT v.object_id, v.id AS row_id, v.value_text, v.value_date, v.value_int, {indexes},
+       f.id, f.name, f.field_type, f.object_type, f.internal_field, f.valid_id, f.change_time
+FROM dynamic_field f
+LEFT JOIN dynamic_field_value v ON v.field_id = f.id AND v.object_id {tickets}
+WHERE f.name {names}
+ORDER BY v.id
+"""
+
+
+class _Header(NamedTuple):
+    """What ``dynamic_field`` says of a field beside its configuration.
+
+    Something of it changes with every change of the definition; the time has a second's
+    resolution.
+    """
+
+    id: int
+    name: str
+    field_type: str
+    object_type: str
+    internal: int
+    valid_id: int
+    change_time: object
 
 
 class Definitions:
     """Dynamic fields by id, parsed once and again only when their row has changed."""
 
     def __init__(self) -> None:
-        self._parsed: dict[int, tuple[tuple[object, ...], DynamicField]] = {}
+        self._parsed: dict[int, tuple[_Header, DynamicField]] = {}
 
-    def of(self, connection: Connection, rows: Mapping[int, _AnyRow]) -> Mapping[str, DynamicField]:
+    def of(
+        self, connection: Connection, headers: Mapping[int, _Header]
+    ) -> Mapping[str, DynamicField]:
         """The definitions for rows of ``dynamic_field``, by name.
 
         Costs a statement when one of them was not seen before as it is now.
         """
         stale = [
             id_
-            for id_, row in rows.items()
-            if id_ not in self._parsed or self._parsed[id_][0] != _version(row)
+            for id_, header in headers.items()
+            if id_ not in self._parsed or self._parsed[id_][0] != header
         ]
         if stale:
             field = schema.dynamic_field.c
             found = connection.execute(select(field.id, field.config).where(field.id.in_(stale)))
             for id_, config in found:
-                self._parsed[id_] = (_version(rows[id_]), _definition(rows[id_], config))
+                self._parsed[id_] = (headers[id_], _definition(headers[id_], config))
         # A definition that was deleted since the rows were read is left out.
-        return {
-            self._parsed[id_][1].name: self._parsed[id_][1] for id_ in rows if id_ in self._parsed
-        }
+        known = [self._parsed[id_][1] for id_ in headers if id_ in self._parsed]
+        return {field.name: field for field in known}
 
 
-def _version(row: _AnyRow) -> tuple[object, ...]:
-    """What changes with every change of a definition; change_time has a second's resolution."""
-    return (row.name, row.change_time, row.valid_id, row.field_type, row.object_type)
-
-
-def _definition(row: _AnyRow, config: str | None) -> DynamicField:
+def _definition(header: _Header, config: str | None) -> DynamicField:
     """A dynamic field; one whose configuration cannot be read counts as invalid and is left."""
     try:
         parsed = yaml.load(config or "", Loader=_TextLoader)  # noqa: S506 - a safe loader
@@ -82,12 +125,12 @@ def _definition(row: _AnyRow, config: str | None) -> DynamicField:
         parsed = NotImplemented
     readable = parsed is None or isinstance(parsed, dict)
     return DynamicField(
-        id=row.field_id,
-        name=row.name,
-        field_type=row.field_type,
-        object_type=row.object_type,
-        valid=row.valid_id == _VALID and readable,
-        internal=bool(row.internal_field),
+        id=header.id,
+        name=header.name,
+        field_type=header.field_type,
+        object_type=header.object_type,
+        valid=header.valid_id == _VALID and readable,
+        internal=bool(header.internal),
         config=MappingProxyType(parsed if isinstance(parsed, dict) else {}),
     )
 
@@ -96,7 +139,7 @@ def read_tickets(
     connection: Connection,
     system: TicketSystem,
     definitions: Definitions,
-    ticket_ids: Sequence[int],
+    ticket_ids: Collection[int],
     field_names: Collection[str],
 ) -> Loaded:
     """Read tickets with their history and with the value rows of the named fields.
@@ -108,99 +151,87 @@ def read_tickets(
         ticket_ids: a few hundred at most.
         field_names: as mapped; compared exactly, whatever the database's collation says.
     """
-    headers: dict[int, _AnyRow] = {}
+    dialect = connection.dialect.name
+    tickets: dict[int, tuple[str, str | None]] = {}
     histories: dict[int, list[HistoryLine]] = defaultdict(list)
-    for row in connection.execute(_history_of(system, ticket_ids)):
-        headers[row.ticket_id] = row
-        if row.line_id is not None:
-            histories[row.ticket_id].append(_line(row, system))
-    if not headers or not field_names:
-        return Loaded(_states(headers, {}, {}, histories), {})
-    wanted = set(field_names)
-    rows: dict[int, _AnyRow] = {}
-    values: dict[int, dict[str, list[ValueRow]]] = defaultdict(lambda: defaultdict(list))
-    for row in connection.execute(_values_of(system, list(headers), sorted(wanted))):
-        if row.name in wanted:
-            rows[row.field_id] = row
-            if row.row_id is not None:
-                values[row.object_id][row.name].append(_value(row))
-    fields = definitions.of(connection, rows)
-    return Loaded(_states(headers, fields, values, histories), fields)
-
-
-def _history_of(system: TicketSystem, ticket_ids: Sequence[int]) -> Any:
-    ticket, line = schema.ticket.c, schema.ticket_history.c
-    relevant = or_(
-        line.history_type_id.in_([system.type_id(name) for name in HistoryType]),
-        line.article_id > 0,
-    )
-    return (
-        select(ticket.id.label("ticket_id"), ticket.tn, ticket.customer_user_id)
-        .add_columns(line.id.label("line_id"), line.history_type_id, line.name)
-        .add_columns(line.create_by, line.create_time, line.article_id)
-        .select_from(
-            schema.ticket.outerjoin(
-                schema.ticket_history, and_(line.ticket_id == ticket.id, relevant)
+    types = system.types
+    asked: dict[str, Any] = {
+        "tickets": bound(dialect, sorted(set(ticket_ids))),
+        "new_ticket": system.type_id(HistoryType.NEW_TICKET),
+        "customer_update": system.type_id(HistoryType.CUSTOMER_UPDATE),
+        "field_update": system.type_id(HistoryType.FIELD_UPDATE),
+        "worker": system.worker_id,
+    }
+    for row in connection.execute(_history(dialect), asked).all():
+        ticket_id, number, customer_user, line_id, type_id, name, author, time, article_id = row
+        tickets[ticket_id] = (number, customer_user)
+        if line_id is not None:
+            histories[ticket_id].append(
+                HistoryLine(
+                    id=line_id,
+                    type=types.get(type_id, ""),
+                    name=name,
+                    create_by=author,
+                    article_id=article_id or None,
+                    create_time=time_text(time) or "",
+                )
             )
-        )
-        .where(ticket.id.in_(sorted(set(ticket_ids))))
-        .order_by(ticket.id, line.id)
-    )
-
-
-def _values_of(system: TicketSystem, ticket_ids: Sequence[int], field_names: list[str]) -> Any:
-    field, value = schema.dynamic_field.c, schema.dynamic_field_value.c
-    data = [c for c in system.value_columns if c.name not in {"id", "field_id", "object_id"}]
-    return (
-        select(field.id.label("field_id"), field.name, field.field_type, field.object_type)
-        .add_columns(field.internal_field, field.valid_id, field.change_time)
-        .add_columns(value.id.label("row_id"), value.object_id, *data)
-        .select_from(
-            schema.dynamic_field.outerjoin(
-                schema.dynamic_field_value,
-                and_(value.field_id == field.id, value.object_id.in_(sorted(ticket_ids))),
-            )
-        )
-        .where(field.name.in_(field_names))
-        .order_by(value.id)
-    )
-
-
-def _line(row: _AnyRow, system: TicketSystem) -> HistoryLine:
-    return HistoryLine(
-        id=row.line_id,
-        type=system.types.get(row.history_type_id, ""),
-        name=row.name,
-        create_by=row.create_by,
-        article_id=row.article_id or None,
-        create_time=row.create_time or "",
-    )
-
-
-def _value(row: _AnyRow) -> ValueRow:
-    return ValueRow(
-        value_text=row.value_text,
-        value_date=row.value_date,
-        value_int=row.value_int,
-        index_value=getattr(row, "index_value", None),
-        index_set=getattr(row, "index_set", None),
-        id=row.row_id,
-    )
-
-
-def _states(
-    headers: Mapping[int, _AnyRow],
-    fields: Mapping[str, DynamicField],
-    values: Mapping[int, Mapping[str, Sequence[ValueRow]]],
-    histories: Mapping[int, Sequence[HistoryLine]],
-) -> dict[int, TicketState]:
-    return {
-        id_: TicketState(
+    values: dict[int, dict[str, list[ValueRow]]] = defaultdict(dict)
+    fields: Mapping[str, DynamicField] = {}
+    if tickets and field_names:
+        asked = {"tickets": bound(dialect, tickets), "names": bound(dialect, field_names)}
+        statement_ = _values(dialect, system.has_indexes)
+        headers: dict[int, _Header] = {}
+        for row in connection.execute(statement_, asked).all():
+            ticket_id, row_id, words, date, number, position, of_set, field_id, name = row[:9]
+            if field_id not in headers:
+                if name not in field_names:
+                    continue
+                headers[field_id] = _Header(*row[7:])
+            if row_id is not None:
+                values[ticket_id].setdefault(name, []).append(
+                    ValueRow(
+                        value_text=words,
+                        value_date=None if date is None else time_text(date),
+                        value_int=number,
+                        index_value=position,
+                        index_set=of_set,
+                        id=row_id,
+                    )
+                )
+        fields = definitions.of(connection, headers)
+    states = {}
+    for id_, (number, customer_user) in tickets.items():
+        of_ticket = values.get(id_, {})
+        states[id_] = TicketState(
             id=id_,
-            number=row.tn,
-            customer_user=row.customer_user_id,
-            rows={name: tuple(values.get(id_, {}).get(name, ())) for name in fields},
+            number=number,
+            customer_user=customer_user,
+            rows={name: tuple(of_ticket.get(name, ())) for name in fields},
             history=tuple(histories.get(id_, ())),
         )
-        for id_, row in headers.items()
-    }
+    return Loaded(states, fields)
+
+
+@cache
+def _history(dialect: str) -> TextClause:
+    return statement(dialect, _HISTORY)
+
+
+@cache
+def _values(dialect: str, has_indexes: bool) -> TextClause:
+    indexes = "v.index_value, v.index_set" if has_indexes else "NULL, NULL"
+    sql = _VALUES.replace("{indexes}", indexes)
+    return statement(dialect, sql, {**TICKETS, "names": "TEXT"})
+
+
+def time_text(value: object) -> str | None:
+    """A moment as the driver gives it, as ``YYYY-MM-DD HH:MM:SS``; None if it is no date at all.
+
+    MySQL's zero date counts as none, as it does in OTOBO.
+    """
+    if isinstance(value, datetime):
+        return value.isoformat(" ", "seconds")
+    if isinstance(value, str) and not value.startswith("0000"):
+        return value[:19]  # SQLite keeps texts, and SQLAlchemy writes fractions into them
+    return None

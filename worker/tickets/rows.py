@@ -5,105 +5,135 @@ table, and SQLite, which has no network to save, runs a prepared statement for e
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, Dialect, String, Table, bindparam, insert, text, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    String,
+    Table,
+    TextClause,
+    Update,
+    bindparam,
+    insert,
+    text,
+    update,
+)
 
 from worker.tickets import schema
+from worker.tickets.lists import POSTGRESQL, array
 
-DATA = ("value_text", "value_date", "value_int", "index_value", "index_set")
+VALUES = schema.dynamic_field_value
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows in order; all of them have the same keys."""
+def insert_rows(
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    same: Mapping[str, Any],
+) -> None:
+    """Insert rows in order.
+
+    Args:
+        connection: in a transaction.
+        table: one of ``schema``.
+        columns: the names of the columns that differ from row to row.
+        rows: their values, in the order of ``columns``.
+        same: the columns that all rows have in common, with their values.
+    """
     if not rows:
         return
-    if connection.dialect.name == "postgresql":
-        _insert_from_arrays(connection, table, rows)
-    else:
-        connection.execute(insert(table), list(rows))
+    if connection.dialect.name != POSTGRESQL:
+        together = [{**dict(zip(columns, row, strict=True)), **same} for row in rows]
+        connection.execute(insert(table), together)
+        return
+    statement = _insert_from_arrays(connection.dialect, table, tuple(columns), tuple(same))
+    connection.execute(statement, {**_arrays(columns, rows), **same})
 
 
-def overwrite_values(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+def overwrite_values(
+    connection: Connection, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> int:
     """Give rows of ``dynamic_field_value`` new values.
 
     Args:
         connection: in a transaction.
-        rows: each with ``id``, ``field_id`` and the same columns of ``DATA``.
+        columns: the names of the columns that are set.
+        rows: for each row its id, and then the values in the order of ``columns``.
 
     Returns:
         How many of the rows were still there.
     """
     if not rows:
         return 0
-    columns = ["field_id", *(name for name in DATA if name in rows[0])]
-    if connection.dialect.name == "postgresql":
-        return _overwrite_from_arrays(connection, columns, rows)
-    if connection.dialect.name == "sqlite":
-        table = schema.dynamic_field_value
-        statement = update(table).where(table.c.id == bindparam("row_id"))
-        return connection.execute(
-            statement.values({name: bindparam(f"new_{name}") for name in columns}),
-            [
-                {"row_id": row["id"], **{f"new_{name}": row[name] for name in columns}}
-                for row in rows
-            ],
-        ).rowcount
-    return _overwrite_from_derived_table(connection, columns, rows)
-
-
-def _insert_from_arrays(
-    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
-) -> None:
-    names = list(rows[0])
-    columns = ", ".join(names)
-    connection.execute(
-        text(
-            f"INSERT INTO {table.name} ({columns}) "  # noqa: S608 - our own table and columns
-            f"SELECT {columns} FROM unnest({_arrays(connection, table, names)}) "
-            f"WITH ORDINALITY AS news({columns}, place) ORDER BY place"
-        ),
-        {name: [row[name] for row in rows] for name in names},
-    )
-
-
-def _overwrite_from_arrays(
-    connection: Connection, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
-) -> int:
+    dialect = connection.dialect
+    if dialect.name == "sqlite":
+        names = ["row_id", *(f"new_{name}" for name in columns)]
+        bound = [dict(zip(names, row, strict=True)) for row in rows]
+        return connection.execute(_overwrite_one(tuple(columns)), bound).rowcount
+    if dialect.name != POSTGRESQL:
+        return _overwrite_from_derived_table(connection, columns, rows)
     names = ["id", *columns]
-    arrays = _arrays(connection, schema.dynamic_field_value, names)
-    changes = ", ".join(f"{name} = news.{name}" for name in columns)
-    statement = text(
-        f"UPDATE dynamic_field_value AS v SET {changes} "  # noqa: S608 - our own column names
-        f"FROM unnest({arrays}) AS news({', '.join(names)}) WHERE v.id = news.id"
+    statement = _overwrite_from_arrays(dialect, tuple(names))
+    return connection.execute(statement, _arrays(names, rows)).rowcount
+
+
+def _arrays(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, str]:
+    columns = zip(*rows, strict=True)
+    return {name: array(column) for name, column in zip(names, columns, strict=True)}
+
+
+@cache
+def _insert_from_arrays(
+    dialect: Dialect, table: Table, columns: tuple[str, ...], same: tuple[str, ...]
+) -> TextClause:
+    names = ", ".join(columns)
+    common = "".join(f", CAST(:{name} AS {_type_of(dialect, table, name)})" for name in same)
+    return text(
+        f"INSERT INTO {table.name} ({', '.join([*columns, *same])}) "  # noqa: S608 - our own
+        f"SELECT {names}{common} FROM unnest({_casts(dialect, table, columns)}) "
+        f"WITH ORDINALITY AS news({names}, place) ORDER BY place"
     )
-    return connection.execute(
-        statement, {name: [row[name] for row in rows] for name in names}
-    ).rowcount
 
 
-def _arrays(connection: Connection, table: Table, names: Sequence[str]) -> str:
+@cache
+def _overwrite_from_arrays(dialect: Dialect, names: tuple[str, ...]) -> TextClause:
+    changes = ", ".join(f"{name} = news.{name}" for name in names[1:])
+    return text(
+        f"UPDATE dynamic_field_value AS v SET {changes} "  # noqa: S608 - our own column names
+        f"FROM unnest({_casts(dialect, VALUES, names)}) AS news({', '.join(names)}) "
+        f"WHERE v.id = news.id"
+    )
+
+
+def _casts(dialect: Dialect, table: Table, names: Sequence[str]) -> str:
     """One typed array for each column: a statement of constant length, whatever the rows."""
-    types = {name: _type_of(table.c[name], connection.dialect) for name in names}
-    return ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in types.items())
+    return ", ".join(f"CAST(:{name} AS {_type_of(dialect, table, name)}[])" for name in names)
 
 
-def _type_of(column: Column[Any], dialect: Dialect) -> str:
+def _type_of(dialect: Dialect, table: Table, name: str) -> str:
+    kind = table.c[name].type
     # A cast to VARCHAR(n) would cut a text silently; as TEXT it is refused where it is too long.
-    if isinstance(column.type, String):
-        return "TEXT"
-    return column.type.compile(dialect)
+    return "TEXT" if isinstance(kind, String) else kind.compile(dialect)
+
+
+@cache
+def _overwrite_one(columns: tuple[str, ...]) -> Update:
+    statement = update(VALUES).where(VALUES.c.id == bindparam("row_id"))
+    return statement.values({name: bindparam(f"new_{name}") for name in columns})
 
 
 def _overwrite_from_derived_table(
-    connection: Connection, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
+    connection: Connection, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> int:
     names = ["id", *columns]
     first = "SELECT " + ", ".join(f"%s AS {name}" for name in names)
-    others = "".join(f" UNION ALL SELECT {', '.join(['%s'] * len(names))}" for _ in rows[1:])
+    others = f" UNION ALL SELECT {', '.join(['%s'] * len(names))}" * (len(rows) - 1)
     changes = ", ".join(f"v.{name} = news.{name}" for name in columns)
     return connection.exec_driver_sql(
         f"UPDATE dynamic_field_value v JOIN ({first}{others}) news "  # noqa: S608 - as above
         f"ON v.id = news.id SET {changes}",
-        tuple(row[name] for row in rows for name in names),
+        tuple(value for row in rows for value in row),
     ).rowcount

@@ -7,7 +7,7 @@ only, and the worker's agent has the id it was given: all of it is read once and
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Connection, Table, false, inspect, select, text
+from sqlalchemy import Connection, Table, false, inspect, select, text
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 
 from mapping.model import HistoryType
@@ -42,12 +42,12 @@ class TicketSystem:
     Attributes:
         worker_id: the agent that the worker writes as.
         types: names of the history types, by id.
-        value_columns: columns of ``dynamic_field_value`` that rows are read from and written to.
+        has_indexes: whether ``dynamic_field_value`` has index_value and index_set (OTOBO 11).
     """
 
     worker_id: int
     types: Mapping[int, str]
-    value_columns: tuple[Column[object], ...]
+    has_indexes: bool
 
     def type_id(self, name: HistoryType) -> int:
         """The id of a history type; ``read_system`` made sure that there is one."""
@@ -66,8 +66,8 @@ def read_system(connection: Connection, worker_user: str | int) -> TicketSystem:
     """
     types = read_types(connection)
     present = connection.execute(text("SELECT * FROM dynamic_field_value WHERE 1 = 0")).keys()
-    columns = tuple(c for c in schema.dynamic_field_value.columns if c.name in set(present))
-    return TicketSystem(worker_user_id(connection, worker_user), types, columns)
+    has_indexes = {"index_value", "index_set"} <= set(present)
+    return TicketSystem(worker_user_id(connection, worker_user), types, has_indexes)
 
 
 def read_types(connection: Connection) -> Mapping[int, str]:

@@ -14,20 +14,30 @@ fields ``take_back`` looks once more after COMMIT.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter, itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, TextClause, bindparam
 
-from mapping.model import Change, HistoryType, Plan, ValueRow
+from mapping.model import HistoryType, Plan
 from worker.tickets import schema
 from worker.tickets.history import field_update
 from worker.tickets.interference import added_rows, compare, look
-from worker.tickets.rows import DATA, insert_rows, overwrite_values
+from worker.tickets.lists import bound, statement
+from worker.tickets.rows import insert_rows, overwrite_values
 from worker.tickets.store import Conflict
 from worker.tickets.system import TicketSystem
 
 DEFAULT_TYPE = 1
 """``type_id`` of a line where the ticket has none: the column of the history must have one."""
+
+
+DATA = ("value_text", "value_date", "value_int", "index_value", "index_set")
+"""The columns that hold a value; the last two exist since OTOBO 11."""
+
+COPIED = ("type_id", "queue_id", "owner_id", "priority_id", "state_id")
+"""What a history line repeats of its ticket."""
 
 
 class Overtaken(Exception):
@@ -79,26 +89,21 @@ def write(connection: Connection, system: TicketSystem, plans: Sequence[Plan], n
     if not _write_values(connection, system, plans):
         # Whose row is gone cannot be seen among those that we have deleted ourselves.
         raise Overtaken({})
-    ids = [plan.ticket_id for plan in plans]
+    dialect = connection.dialect.name
     connection.execute(
-        update(schema.ticket)
-        .where(schema.ticket.c.id.in_(ids))
-        .values(change_time=now, change_by=system.worker_id)
+        _touch(dialect),
+        {
+            "tickets": bound(dialect, [plan.ticket_id for plan in plans]),
+            "now": now,
+            "worker": system.worker_id,
+        },
     )
-    insert_rows(
-        connection,
-        schema.ticket_history,
-        [
-            _line(system, locked[plan.ticket_id], change, now)
-            for plan in plans
-            for change in plan.changes
-        ],
-    )
+    _write_lines(connection, system, [(locked[plan.ticket_id], plan) for plan in plans], now)
     seen = look(connection, system, plans)
     if late := compare(plans, seen, system, written=True):
         raise Overtaken(conflicts | late)
     beside = {
-        (plan.ticket_id, change.field_id): frozenset(seen[plan.ticket_id].rows[change.field_id])
+        (plan.ticket_id, change.field_id): frozenset(seen.rows[plan.ticket_id, change.field_id])
         for plan in plans
         for change in plan.changes
         if added_rows(change)
@@ -108,84 +113,102 @@ def write(connection: Connection, system: TicketSystem, plans: Sequence[Plan], n
 
 def delete_values(connection: Connection, ids: Iterable[int]) -> int:
     """Delete rows of ``dynamic_field_value`` by id; returns how many were still there."""
-    value = schema.dynamic_field_value
-    return connection.execute(delete(value).where(value.c.id.in_(sorted(ids)))).rowcount
+    dialect = connection.dialect.name
+    return connection.execute(_delete(dialect), {"ids": bound(dialect, sorted(ids))}).rowcount
 
 
-def _lock(connection: Connection, plans: Sequence[Plan]) -> Mapping[int, Row[Any]]:
+def _lock(connection: Connection, plans: Sequence[Plan]) -> Mapping[int, Sequence[Any]]:
     """The tickets' rows, locked in the order of their ids, so that two workers cannot deadlock."""
-    ticket = schema.ticket.c
-    statement = (
-        select(ticket.id, ticket.customer_user_id, ticket.type_id, ticket.queue_id)
-        .add_columns(ticket.user_id, ticket.ticket_priority_id, ticket.ticket_state_id)
-        .where(ticket.id.in_([plan.ticket_id for plan in plans]))
-        .order_by(ticket.id)
-        .with_for_update()
-    )
-    return {row.id: row for row in connection.execute(statement)}
+    dialect = connection.dialect.name
+    tickets = bound(dialect, [plan.ticket_id for plan in plans])
+    return {row[0]: row for row in connection.execute(_select(dialect), {"tickets": tickets}).all()}
 
 
-def _stale(plan: Plan, row: Row[Any] | None) -> Conflict | None:
+def _stale(plan: Plan, row: Sequence[Any] | None) -> Conflict | None:
     if row is None:
         return Conflict("ticket_gone")
     # Compared here and not by the database: collations take different logins for the same.
-    if (row.customer_user_id or "") != (plan.customer_user or ""):
+    if (row[1] or "") != (plan.customer_user or ""):
         return Conflict("customer_user_changed")
     return None
 
 
 def _write_values(connection: Connection, system: TicketSystem, plans: Sequence[Plan]) -> bool:
     """Bring the value rows into the planned state; False when rows that were read are gone."""
-    present = {column.name for column in system.value_columns}
-    columns = [name for name in DATA if name in present]
-    overwritten: list[dict[str, Any]] = []
+    columns = DATA if system.has_indexes else DATA[:-2]
+    data = attrgetter(*columns)
+    overwritten: list[tuple[Any, ...]] = []
     removed: list[int] = []
-    added: list[dict[str, Any]] = []
+    added: list[tuple[Any, ...]] = []
     for plan in plans:
         spare: list[int] = []
-        missing: list[dict[str, Any]] = []
+        missing: list[tuple[Any, ...]] = []
         for change in plan.changes:
-            field_id = change.field_id
             # Rows are read in the order of their ids, so a list keeps its order.
             old = sorted(change.delete_ids)
-            overwritten += [
-                {"id": id_, "field_id": field_id, **_data(row, columns)}
-                for id_, row in zip(old, change.insert, strict=False)
-            ]
-            spare += old[len(change.insert) :]
-            missing += [{"field_id": field_id, **_data(row, columns)} for row in added_rows(change)]
+            news = [(change.field_id, *data(row)) for row in change.insert]
+            overwritten += [(id_, *row) for id_, row in zip(old, news, strict=False)]
+            spare += old[len(news) :]
+            missing += news[len(old) :]
         # The row that one field gives up serves the next: a ticket never needs both a DELETE
         # and an INSERT, which keeps a single event within its statements.
-        overwritten += [{"id": id_, **row} for id_, row in zip(spare, missing, strict=False)]
+        overwritten += [(id_, *row) for id_, row in zip(spare, missing, strict=False)]
         removed += spare[len(missing) :]
-        added += [{"object_id": plan.ticket_id, **row} for row in missing[len(spare) :]]
-    overwritten.sort(key=lambda row: int(row["id"]))
-    if overwrite_values(connection, overwritten) != len(overwritten):
+        added += [(plan.ticket_id, *row) for row in missing[len(spare) :]]
+    overwritten.sort(key=itemgetter(0))
+    if overwrite_values(connection, ("field_id", *columns), overwritten) != len(overwritten):
         return False
     if removed and delete_values(connection, removed) != len(removed):
         return False
-    insert_rows(connection, schema.dynamic_field_value, added)
+    named = ("object_id", "field_id", *columns)
+    insert_rows(connection, schema.dynamic_field_value, named, added, {})
     return True
 
 
-def _data(row: ValueRow, columns: Sequence[str]) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in columns}
-
-
-def _line(system: TicketSystem, ticket: Row[Any], change: Change, now: str) -> dict[str, Any]:
-    """A history line, with the ticket's queue, owner and so on copied as HistoryAdd does it."""
-    return {
-        "name": field_update(change.field_name, change.new_text, change.old_text),
+def _write_lines(
+    connection: Connection,
+    system: TicketSystem,
+    changed: Sequence[tuple[Sequence[Any], Plan]],
+    now: str,
+) -> None:
+    """A history line for each change, with the ticket's queue and so on as HistoryAdd copies it."""
+    rows = []
+    for (ticket_id, _, type_id, *of_ticket), plan in changed:
+        copied = (ticket_id, type_id or DEFAULT_TYPE, *of_ticket)
+        rows += [
+            (field_update(change.field_name, change.new_text, change.old_text), *copied)
+            for change in plan.changes
+        ]
+    worker = system.worker_id
+    same = {
         "history_type_id": system.type_id(HistoryType.FIELD_UPDATE),
-        "ticket_id": ticket.id,
-        "article_id": None,
-        "type_id": ticket.type_id or DEFAULT_TYPE,
-        "queue_id": ticket.queue_id,
-        "owner_id": ticket.user_id,
-        "priority_id": ticket.ticket_priority_id,
-        "state_id": ticket.ticket_state_id,
         "create_time": now,
-        "create_by": system.worker_id,
+        "create_by": worker,
         "change_time": now,
-        "change_by": system.worker_id,
+        "change_by": worker,
     }
+    insert_rows(connection, schema.ticket_history, ("name", "ticket_id", *COPIED), rows, same)
+
+
+@cache
+def _select(dialect: str) -> TextClause:
+    lock = "" if dialect == "sqlite" else "FOR UPDATE"
+    return statement(
+        dialect,
+        f"""
+        SELECT id, customer_user_id, type_id, queue_id, user_id, ticket_priority_id, ticket_state_id
+        FROM ticket WHERE id {{tickets}} ORDER BY id {lock}
+        """,  # noqa: S608 - our own words
+    )
+
+
+@cache
+def _touch(dialect: str) -> TextClause:
+    sql = "UPDATE ticket SET change_time = :now, change_by = :worker WHERE id {tickets}"
+    return statement(dialect, sql).bindparams(bindparam("now", type_=schema.Stamp()))
+
+
+@cache
+def _delete(dialect: str) -> TextClause:
+    sql = "DELETE FROM dynamic_field_value WHERE id {ids}"
+    return statement(dialect, sql, {"ids": "BIGINT"})

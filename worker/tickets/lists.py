@@ -1,0 +1,50 @@
+"""How does a statement take many values at once, and stay the same statement?
+
+PostgreSQL takes an array, as one text: the statement never changes, so it is planned once, and
+nothing is bound value by value. MariaDB, MySQL and SQLite take a list that grows with the values.
+"""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from sqlalchemy import BindParameter, TextClause, bindparam, text
+
+POSTGRESQL = "postgresql"
+
+TICKETS: Mapping[str, str] = MappingProxyType({"tickets": "BIGINT"})
+"""The list that nearly every statement has: ids of tickets."""
+
+Scalar: TypeAlias = int | str | None
+
+
+def statement(dialect: str, sql: str, lists: Mapping[str, str] = TICKETS) -> TextClause:
+    """A statement with lists in it, to be made once and executed often.
+
+    Args:
+        dialect: the name of the database's dialect.
+        sql: with ``{name}`` behind a column where it is compared with a list.
+        lists: PostgreSQL's type of each list; ``bound`` gives what is bound to its name.
+    """
+    if dialect == POSTGRESQL:
+        arrays = {name: f"= ANY(CAST(:{name} AS {kind}[]))" for name, kind in lists.items()}
+        return text(sql.format(**arrays))
+    growing: list[BindParameter[Any]] = [bindparam(name, expanding=True) for name in lists]
+    return text(sql.format(**{name: f"IN :{name}" for name in lists})).bindparams(*growing)
+
+
+def bound(dialect: str, values: Iterable[int] | Iterable[str]) -> Any:
+    """What is bound to a list."""
+    return array(values) if dialect == POSTGRESQL else list(values)
+
+
+def array(values: Iterable[Scalar]) -> str:
+    """A PostgreSQL array as text, to be cast to its type (PostgreSQL manual, 8.15.6)."""
+    return f"{{{','.join(map(_element, values))}}}"
+
+
+def _element(value: Scalar) -> str:
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return "NULL" if value is None else str(value)
