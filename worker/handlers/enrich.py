@@ -7,8 +7,9 @@ step; a resync is the same pass over many tickets.
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 
 import structlog
 
@@ -94,10 +95,11 @@ def enrich(entries: Sequence[Entry], services: Services) -> list[Outcome]:
     hints = {ticket_id: _hints(request, services) for ticket_id, request in requests.items()}
     verdicts = converge(hints, services)
     seconds = time.monotonic() - started
+    line = log.bind()
     for ticket_id, request in requests.items():
         for entry, event in zip(request.entries, request.events, strict=True):
             outcomes.append(_outcome(entry, ticket_id, verdicts[ticket_id]))
-            _log(entry, event, verdicts[ticket_id], seconds)
+            _log(line, entry, event, verdicts[ticket_id], seconds)
     return outcomes
 
 
@@ -220,15 +222,15 @@ def _verdict(seen: Look | None, result: Result | None) -> Verdict:
 
 
 def _outcome(entry: Entry, ticket_id: int, verdict: Verdict) -> Outcome:
-    outcome = Outcome(entry.id, ticket_id, verdict.kind, reason=verdict.reason)
-    if verdict.seen is None:
-        return outcome
-    if isinstance(verdict.seen.answer, Unavailable):
-        return replace(outcome, slot=verdict.seen.answer.slot)
-    if verdict.kind is Kind.FAILED:
-        return replace(outcome, error=Refused.__name__)
-    made = verdict.seen.plan
-    return replace(outcome, history_id=made.history_id if made else None)
+    slot, error, history_id = None, "", None
+    if verdict.seen is not None:
+        if isinstance(verdict.seen.answer, Unavailable):
+            slot = verdict.seen.answer.slot
+        elif verdict.kind is Kind.FAILED:
+            error = Refused.__name__
+        elif verdict.seen.plan is not None:
+            history_id = verdict.seen.plan.history_id
+    return Outcome(entry.id, ticket_id, verdict.kind, verdict.reason, slot, history_id, error)
 
 
 def _hints(request: _Request, services: Services) -> tuple[EventHint, ...]:
@@ -238,20 +240,27 @@ def _hints(request: _Request, services: Services) -> tuple[EventHint, ...]:
             changed=not isinstance(event, TicketCreated),
             screen=event.screen,
             fields=frozenset(event.fields),
-            time=_local(event.time or entry.time, services),
+            time=_local(int((event.time or entry.time).timestamp()), services.zone),
         )
         for entry, event in zip(request.entries, request.events, strict=True)
     )
 
 
-def _local(moment: datetime, services: Services) -> str:
-    """A moment as the ticket history writes times, to be compared with them."""
-    return stamp(moment, services.zone)
+@lru_cache(maxsize=1000)
+def _local(second: int, zone: tzinfo) -> str:
+    """A second since 1970 as the ticket history writes times, to be compared with them."""
+    return stamp(datetime.fromtimestamp(second, UTC), zone)
 
 
-def _log(entry: Entry, event: TicketEvent, verdict: Verdict, seconds: float) -> None:
+def _log(
+    line: structlog.typing.FilteringBoundLogger,
+    entry: Entry,
+    event: TicketEvent,
+    verdict: Verdict,
+    seconds: float,
+) -> None:
     """The canonical line of an event: names of fields, never their values."""
-    fields: dict[str, list[str]] = defaultdict(list)
+    fields: dict[Decision, list[str]] = {decision: [] for decision in Decision}
     source = ""
     if verdict.seen is not None:
         for decision in verdict.seen.plan.decisions if verdict.seen.plan else ():
@@ -261,7 +270,7 @@ def _log(entry: Entry, event: TicketEvent, verdict: Verdict, seconds: float) -> 
             source = source_name(answer.customer_user.slot)
         elif isinstance(answer, Unavailable):
             source = source_name(answer.slot)
-    log.info(
+    line.info(
         "ticket.enriched",
         ticket_id=event.ticket_id,
         outcome=verdict.kind.value,

@@ -147,18 +147,19 @@ def _has_foreign_row(plan: Plan, seen: Seen, *, written: bool) -> bool:
 
     Our rows are there for sure, so counting tells whether there are foreign ones.
     """
-    changes = {change.field_id: change for change in plan.changes}
-    for field_id in plan.watched.keys() | changes.keys():
-        change = changes.get(field_id)
-        kept: Sequence[int] = plan.watched.get(field_id, ())
-        new = 0
-        if change is not None:
-            kept = sorted(change.delete_ids)
-            if written:
-                kept = kept[: len(change.insert)]
-                new = len(added_rows(change))
-        found = seen.rows.get((plan.ticket_id, field_id), ())
-        if len(found) != len(kept) + new or not set(kept).issubset(found):
+    rows, ticket_id = seen.rows, plan.ticket_id
+    new = dict.fromkeys(plan.watched, 0)
+    kept: dict[int, Sequence[int]] = dict(plan.watched)
+    for change in plan.changes:
+        kept[change.field_id] = change.delete_ids
+        if written:
+            kept[change.field_id] = sorted(change.delete_ids)[: len(change.insert)]
+            new[change.field_id] = len(added_rows(change))
+    for field_id, ids in kept.items():
+        found = rows.get((ticket_id, field_id), ())
+        if len(found) != len(ids) + new.get(field_id, 0):
+            return True
+        if any(id_ not in found for id_ in ids):
             return True
     return False
 

@@ -4,7 +4,7 @@ PostgreSQL takes an array, as one text: the statement never changes, so it is pl
 nothing is bound value by value. MariaDB, MySQL and SQLite take a list that grows with the values.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -33,18 +33,30 @@ def statement(dialect: str, sql: str, lists: Mapping[str, str] = TICKETS) -> Tex
     return text(sql.format(**{name: f"IN :{name}" for name in lists})).bindparams(*growing)
 
 
-def bound(dialect: str, values: Iterable[int] | Iterable[str]) -> Any:
+def bound(dialect: str, values: Collection[int] | Collection[str]) -> Any:
     """What is bound to a list."""
-    return array(values) if dialect == POSTGRESQL else list(values)
+    return array(tuple(values)) if dialect == POSTGRESQL else list(values)
 
 
-def array(values: Iterable[Scalar]) -> str:
-    """A PostgreSQL array as text, to be cast to its type (PostgreSQL manual, 8.15.6)."""
-    return f"{{{','.join(map(_element, values))}}}"
+def array(values: Sequence[Scalar]) -> str:
+    """A PostgreSQL array as text, to be cast to its type (PostgreSQL manual, 8.15.6).
+
+    Args:
+        values: numbers or texts, not both; None stands among either.
+    """
+    if None in values:
+        return f"{{{','.join(map(_element, values))}}}"
+    if values and isinstance(values[0], str):
+        return f"{{{','.join([_element(value) for value in values])}}}"
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def _element(value: Scalar) -> str:
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    return "NULL" if value is None else str(value)
+    if value is None:
+        return "NULL"
+    return _quoted(value) if isinstance(value, str) else str(value)
+
+
+def _quoted(text_: str) -> str:
+    escaped = text_.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

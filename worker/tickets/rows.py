@@ -82,7 +82,7 @@ def overwrite_values(
 
 def _arrays(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, str]:
     columns = zip(*rows, strict=True)
-    return {name: array(column) for name, column in zip(names, columns, strict=True)}
+    return dict(zip(names, map(array, columns), strict=True))
 
 
 @cache

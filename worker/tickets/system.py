@@ -42,16 +42,18 @@ class TicketSystem:
     Attributes:
         worker_id: the agent that the worker writes as.
         types: names of the history types, by id.
+        type_ids: ids of the history types in use, by name.
         has_indexes: whether ``dynamic_field_value`` has index_value and index_set (OTOBO 11).
     """
 
     worker_id: int
     types: Mapping[int, str]
+    type_ids: Mapping[HistoryType, int]
     has_indexes: bool
 
     def type_id(self, name: HistoryType) -> int:
-        """The id of a history type; ``read_system`` made sure that there is one."""
-        return next(id_ for id_, known in self.types.items() if known == name)
+        """The id of a history type."""
+        return self.type_ids[name]
 
 
 def read_system(connection: Connection, worker_user: str | int) -> TicketSystem:
@@ -67,7 +69,13 @@ def read_system(connection: Connection, worker_user: str | int) -> TicketSystem:
     types = read_types(connection)
     present = connection.execute(text("SELECT * FROM dynamic_field_value WHERE 1 = 0")).keys()
     has_indexes = {"index_value", "index_set"} <= set(present)
-    return TicketSystem(worker_user_id(connection, worker_user), types, has_indexes)
+    ids = {name: id_ for id_, name in types.items()}
+    return TicketSystem(
+        worker_id=worker_user_id(connection, worker_user),
+        types=types,
+        type_ids={name: ids[name] for name in HistoryType},
+        has_indexes=has_indexes,
+    )
 
 
 def read_types(connection: Connection) -> Mapping[int, str]:
