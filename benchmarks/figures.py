@@ -96,12 +96,17 @@ def show(figures: Sequence[Figure]) -> None:
         goal = GOALS.get(figure.name)
         table.add_row(
             figure.name,
-            f"{figure.value:,.4g}" if figure.value < 1000 else f"{figure.value:,.0f}",
+            _short(figure.value),
             figure.unit,
             figure.reference,
-            "" if figure.reference_value is None else f"{figure.reference_value:,.4g}",
+            "" if figure.reference_value is None else _short(figure.reference_value),
             "" if figure.ratio is None else f"{figure.ratio:.2f}",
             str(goal or ""),
             {True: "yes", False: "NO", None: ""}[figure.reached],
         )
     Console(width=120).print(table)
+
+
+def _short(value: float) -> str:
+    whole = 100
+    return f"{value:,.0f}" if value >= whole else f"{value:.3g}"

@@ -4,9 +4,6 @@ Events are in the inbox before the worker starts. The clock runs from the moment
 of them is taken until the last of them has left, by the inbox itself.
 """
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -25,7 +25,7 @@ from mapping.values import SECRETS
 from worker.checks.finding import Finding, error, ok, warning
 from worker.settings import Settings
 from worker.tickets import schema
-from worker.tickets.reading import Definitions
+from worker.tickets.reading import Definitions, Header
 
 SUBJECT = "mapped fields"
 
@@ -69,15 +69,15 @@ def _definitions(
     """The definitions of the wanted fields, and the names of all fields of tickets."""
     field = schema.dynamic_field.c
     statement = (
-        select(field.id.label("field_id"), field.name, field.field_type, field.object_type)
+        select(field.id, field.name, field.field_type, field.object_type)
         .add_columns(field.internal_field, field.valid_id, field.change_time)
         .order_by(field.id)
     )
     with engine.connect() as connection:
-        rows = connection.execute(statement).all()
-        mapped = {row.field_id: row for row in rows if row.name in wanted}
+        headers = [Header(*row) for row in connection.execute(statement)]
+        mapped = {header.id: header for header in headers if header.name in wanted}
         definitions = Definitions().of(connection, mapped)
-    return definitions, [row.name for row in rows if row.object_type == "Ticket"]
+    return definitions, [header.name for header in headers if header.object_type == "Ticket"]
 
 
 def _variables(settings: Settings, engine: Engine) -> frozenset[str]:

@@ -73,7 +73,7 @@ ORDER BY v.id
 """
 
 
-class _Header(NamedTuple):
+class Header(NamedTuple):
     """What ``dynamic_field`` says of a field beside its configuration.
 
     Something of it changes with every change of the definition; the time has a second's
@@ -93,10 +93,10 @@ class Definitions:
     """Dynamic fields by id, parsed once and again only when their row has changed."""
 
     def __init__(self) -> None:
-        self._parsed: dict[int, tuple[_Header, DynamicField]] = {}
+        self._parsed: dict[int, tuple[Header, DynamicField]] = {}
 
     def of(
-        self, connection: Connection, headers: Mapping[int, _Header]
+        self, connection: Connection, headers: Mapping[int, Header]
     ) -> Mapping[str, DynamicField]:
         """The definitions for rows of ``dynamic_field``, by name.
 
@@ -117,7 +117,7 @@ class Definitions:
         return {field.name: field for field in known}
 
 
-def _definition(header: _Header, config: str | None) -> DynamicField:
+def _definition(header: Header, config: str | None) -> DynamicField:
     """A dynamic field; one whose configuration cannot be read counts as invalid and is left."""
     try:
         parsed = yaml.load(config or "", Loader=_TextLoader)  # noqa: S506 - a safe loader
@@ -181,13 +181,13 @@ def read_tickets(
     if tickets and field_names:
         asked = {"tickets": bound(dialect, tickets), "names": bound(dialect, field_names)}
         statement_ = _values(dialect, system.has_indexes)
-        headers: dict[int, _Header] = {}
+        headers: dict[int, Header] = {}
         for row in connection.execute(statement_, asked).all():
             ticket_id, row_id, words, date, number, position, of_set, field_id, name = row[:9]
             if field_id not in headers:
                 if name not in field_names:
                     continue
-                headers[field_id] = _Header(*row[7:])
+                headers[field_id] = Header(*row[7:])
             if row_id is not None:
                 values[ticket_id].setdefault(name, []).append(
                     ValueRow(
