@@ -25,7 +25,7 @@ from directory.config import (
 )
 from mapping import transforms
 from mapping.model import Decision
-from worker import cli, events, settings
+from worker import cli, events, metrics, metrics_redis, settings
 from worker.commands.answering import Exit
 from worker.handlers.explain import REASONS
 from worker.inbox_scripts import MAX_FIELD_BYTES, MAX_FIELDS
@@ -86,6 +86,7 @@ def pages() -> Mapping[str, str]:
         "cli.md": _cli(),
         "events.md": _events(),
         "events.schema.json": _json(events.json_schema()),
+        "metrics.md": _metrics(),
         "outcomes.md": _outcomes(),
         "settings.md": _settings(),
         "settings.schema.json": _json(settings.Settings.model_json_schema(by_alias=False)),
@@ -437,6 +438,37 @@ def _outcomes() -> str:
             ],
         ),
     )
+
+
+# Metrics
+
+
+def _metrics() -> str:
+    return _page(
+        "Metrics",
+        "With `metrics.port` set, each ticket worker serves these at `http://host:port/metrics`. "
+        "[How to watch Fieldfare](../how-to/monitoring.md) shows how to collect and use them. No "
+        "label holds anything of a customer user, and every label has few values.",
+        "## Counted",
+        "By all processes of the worker together, from its start on. Add the workers up: "
+        "`sum(rate(fieldfare_events_total[5m]))`. A histogram has three series: its name with "
+        "`_bucket`, `_sum` and `_count`.",
+        _metric_table(metrics.COUNTED),
+        "## Read from Redis",
+        "When they are asked for. Every worker tells the same, so take the largest: "
+        "`max(fieldfare_inbox_events)`.",
+        _metric_table(metrics_redis.READ),
+    )
+
+
+def _metric_table(listed: Sequence[metrics.Metric]) -> str:
+    rows = []
+    for one in listed:
+        labels = "; ".join(f"`{name}`: {values}" for name, values in one.labels)
+        buckets = ", ".join(f"{bound:g}" for bound in one.buckets)
+        meaning = f"{one.meaning} Buckets: {buckets}." if buckets else one.meaning
+        rows.append([f"`{one.name}`", one.kind, meaning, labels])
+    return _table(["Metric", "Kind", "Meaning", "Labels"], rows)
 
 
 # Transforms

@@ -27,6 +27,7 @@ import redis
 import structlog
 
 from directory.errors import DirectoryError
+from worker import metrics
 from worker.inbox import Entry, Inbox
 from worker.outcomes import Disposition, Kind, Outcome
 from worker.tickets.store import TicketStoreError
@@ -214,6 +215,7 @@ def _dispose(inbox: Inbox, entries: Sequence[Entry], outcomes: Sequence[Outcome]
         inbox.fail(by_id[outcome.entry_id], outcome.error or "Failed", outcome.reason)
     for outcome in by_disposition[Disposition.PARK]:
         inbox.park(by_id[outcome.entry_id], outcome.kind, "MalformedEventError", outcome.reason)
+    metrics.disposed(entries, outcomes)
     gone_back = [*retried, *(by_id[outcome.entry_id] for outcome in failed)]
     return {entry.first_id for entry in gone_back}
 

@@ -63,7 +63,7 @@ def clear_leftovers(folder: Path) -> None:
         return
     _refuse_foreign(folder)
     for path in folder.iterdir():
-        if (found := _FILE.fullmatch(path.name)) and not _runs(int(found[1])):
+        if (found := _FILE.fullmatch(path.name)) and not runs(int(found[1])):
             path.unlink(missing_ok=True)
 
 
@@ -93,7 +93,8 @@ def _refuse_foreign(folder: Path) -> None:
         raise OSError(errno.EPERM, "it belongs to somebody else", str(folder))
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
+    """Whether there is a process with this id on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -17,7 +17,7 @@ import redis
 import structlog
 
 from directory.model import SLOTS
-from worker import events, handled
+from worker import events, handled, metrics
 from worker import inbox_scripts as scripts
 from worker.entries import NOTE, Entry, decode
 from worker.settings import InboxSettings
@@ -257,6 +257,7 @@ class Inbox:
         notes = {"reason": reason, "error": error, "message": message, "attempts": str(count)}
         parked = self._moved(DEAD, [entry], notes) == 1
         if parked:
+            metrics.parked(reason)
             log.error(
                 "inbox.parked", entry=entry.first_id, reason=reason, error=error, message=message
             )

@@ -327,6 +327,26 @@ class HealthSettings(BaseModel):
     )
 
 
+class MetricsSettings(BaseModel):
+    """Where each ticket worker serves its metrics, in the form that Prometheus reads."""
+
+    model_config = SECTION
+
+    port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="TCP port; 0 serves and counts nothing. Workers on one machine need one each.",
+        examples=[9464],
+    )
+    host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="Address to listen on; 0.0.0.0 or :: for other machines, where nobody else can "
+        "reach it.",
+    )
+
+
 class LogSettings(BaseModel):
     """Logs go to standard error, one line for each handled event."""
 
@@ -376,6 +396,7 @@ class Settings(BaseSettings):
     inbox: InboxSettings = Field(default_factory=InboxSettings)
     sweep: SweepSettings = Field(default_factory=SweepSettings)
     health: HealthSettings = Field(default_factory=HealthSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
     @model_validator(mode="before")

@@ -1,12 +1,16 @@
 """The world in which whole handlers are tested."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from tests.integration.world import World
+from tests.otobo import seed
 from tests.servers import RedisServer
+from worker.tickets import schema
 
 
 @pytest.fixture
@@ -15,5 +19,29 @@ def world(ticket_database: str, redis_server: RedisServer, tmp_path: Path) -> It
     redis_server.start()
     redis_server.flush()
     made = World(ticket_database, redis_server, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def empty_ticket_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the tables and seeds of a ticket system; to be copied."""
+    path = tmp_path_factory.mktemp("template") / "tickets.sqlite"
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+    schema.create_all(engine)
+    seed(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def small_world(
+    empty_ticket_system: Path, redis_server: RedisServer, tmp_path: Path
+) -> Iterator[World]:
+    """The same with SQLite alone, for what has nothing to do with the kind of database."""
+    redis_server.start()
+    redis_server.flush()
+    path = shutil.copy(empty_ticket_system, tmp_path / "tickets.sqlite")
+    made = World(f"sqlite:///{path}", redis_server, tmp_path)
     yield made
     made.close()

@@ -12,6 +12,7 @@ from rich.console import Console
 from directory.errors import DirectoryError, SourceMisconfigured
 from worker import logs
 from worker.embed import DemoError, EmbeddedServerError
+from worker.metrics import MetricsNotServed
 from worker.settings_errors import SettingsError
 from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
 
@@ -34,7 +35,7 @@ def answering() -> Iterator[None]:
     logs.configure("warning", "auto")
     try:
         yield
-    except (SettingsError, SourceMisconfigured, TicketDatabaseMisfit) as error:
+    except (SettingsError, SourceMisconfigured, TicketDatabaseMisfit, MetricsNotServed) as error:
         complain(str(error))
         raise typer.Exit(Exit.USAGE) from None
     except (TicketDatabaseUnavailable, DirectoryError, EmbeddedServerError, DemoError) as error:

@@ -17,6 +17,7 @@ from directory.model import Absent, Answer, Found, Unavailable, source_name
 from mapping.model import Attributes, Decision, EventHint, Labels, Plan, TicketState
 from mapping.plan import NO_LABELS, prepare
 from mapping.values import Several
+from worker import metrics
 from worker.events import MalformedEventError, TicketCreated, TicketEvent, parse
 from worker.handlers.stale_copies import drop_stale_copies
 from worker.inbox import Entry
@@ -100,6 +101,12 @@ def enrich(entries: Sequence[Entry], services: Services) -> list[Outcome]:
         for entry, event in zip(request.entries, request.events, strict=True):
             outcomes.append(_outcome(entry, ticket_id, verdicts[ticket_id]))
             _log(line, entry, event, verdicts[ticket_id], seconds)
+    seen = (verdict.seen for verdict in verdicts.values() if verdict.seen is not None)
+    metrics.enriched(
+        ((one.answer if one.ticket.customer_user else None, one.plan) for one in seen),
+        len(entries),
+        seconds,
+    )
     return outcomes
 
 

@@ -17,7 +17,7 @@ import redis
 import structlog
 
 from mapping.model import HistoryType
-from worker import handled
+from worker import handled, metrics
 from worker.events import CustomerChanged, TicketCreated, TicketEvent
 from worker.services import Services
 from worker.tickets.history import Happening
@@ -92,6 +92,7 @@ def sweep(services: Services, clock: Callable[[], float] = time.monotonic) -> in
     finally:
         client.eval(_RELEASE, 1, LOCK, token)
     if found:
+        metrics.swept(found)
         log.info("history.swept", events=found)
     return found
 
