@@ -44,8 +44,7 @@ docs: $(TEST) ## Write docs/reference anew from the code
 	@$(BIN)/python docs/generate.py
 
 site: $(TEST) ## Build the documentation as a site into build/site, and fail on any warning
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file .ci/mkdocs.yml
-	@echo "build/site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file .ci/mkdocs.yml
 
 lock: ## Resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade for the newest versions)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv; elsewhere: make lock UV=path" >&2; exit 1; }

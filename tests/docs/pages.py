@@ -76,6 +76,14 @@ def code_spans(page: Path) -> Sequence[str]:
     ]
 
 
+def count(page: Path, kind: str) -> int:
+    """How many elements of a kind a page has: ``fence``, ``list_item``, ``heading2`` …"""
+    if kind.startswith("heading"):
+        level = kind.removeprefix("heading")
+        return sum(token.tag == f"h{level}" for token in _tokens(page, "heading_open"))
+    return len(_tokens(page, kind)) or len(_tokens(page, f"{kind}_open"))
+
+
 @functools.cache
 def _parsed(page: Path) -> Sequence[Token]:
     return MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8"))
