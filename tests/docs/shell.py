@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.acceptance.processes import COMMAND, Daemon, until
-from tests.docs.pages import Block
+from tests.docs.pages import ROOT, Block
 from tests.docs.world import World
 
 BASH = shutil.which("bash") or "bash"
@@ -47,6 +47,7 @@ class Shell:
 
     def __init__(self, world: World, folder: Path, servers: Mapping[str, str]) -> None:
         self.folder = folder
+        (folder / "examples").symlink_to(ROOT / "examples")
         self._world = world
         self._environment = {
             "PATH": str(world.programs),

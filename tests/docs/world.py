@@ -24,8 +24,8 @@ PASSWORD = "change-me"
 READER = ("cn=reader,dc=example,dc=com", "reader-password")
 
 TOOLS = (
-    *("awk", "base64", "cat", "cut", "date", "env", "grep", "head", "jq", "ldapsearch", "ls"),
-    *("mkdir", "openssl", "sed", "sha256sum", "sort", "tail", "tr", "true", "wc"),
+    *("awk", "base64", "cat", "chmod", "cut", "date", "env", "grep", "head", "jq", "ldapsearch"),
+    *("ls", "mkdir", "openssl", "sed", "sh", "sha256sum", "sort", "tail", "tr", "true", "wc"),
 )
 """Real programs that a page may use; what is not here and has no stand-in is not found."""
 
