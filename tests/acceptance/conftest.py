@@ -10,7 +10,6 @@ from tests import otobo, servers
 from tests.acceptance.processes import Cli
 from tests.contract.ldap_source import LdapDirectory
 from tests.contract.sql_source import SqlDirectory
-from worker.tickets import schema
 
 FIELDS = ("CustomerMail", "CustomerName", "CustomerPhone")
 
@@ -159,10 +158,7 @@ def installation(
     redis_server.start()
     redis_server.flush()
     url = postgresql_server.create_database()
-    engine = sqlalchemy.create_engine(url)
-    schema.create_all(engine)
-    otobo.seed(engine)
-    engine.dispose()
+    otobo.install(url)
     made = Installation(tmp_path, url, redis_server, slapd)
     yield made
     made.close()

@@ -65,7 +65,9 @@ class SqlDirectory:
         self._server = server
         self._away = scratch / "away.sqlite"
         self._sources: list[SqlSource] = []
-        METADATA.create_all(self._connect())
+        # A connection for each use: the server may be stopped and started in between.
+        self._engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+        METADATA.create_all(self._engine)
 
     def source(self, **overrides: Any) -> SqlSource:
         source = SqlSource(sql_config(**{"url": self.url, **overrides}), no_ticket_engine)
@@ -89,11 +91,11 @@ class SqlDirectory:
             "customer_id": customer_id,
             "phone": phone,
         }
-        with self._connect().begin() as connection:
+        with self._engine.begin() as connection:
             connection.execute(sqlalchemy.insert(PEOPLE).values(values))
 
     def execute(self, *statements: str) -> None:
-        with self._connect().begin() as connection:
+        with self._engine.begin() as connection:
             for statement in statements:
                 connection.exec_driver_sql(statement)
 
@@ -117,6 +119,3 @@ class SqlDirectory:
     @property
     def _file(self) -> str:
         return str(sqlalchemy.make_url(self.url).database)
-
-    def _connect(self) -> Engine:
-        return sqlalchemy.create_engine(self.url, poolclass=sqlalchemy.NullPool)

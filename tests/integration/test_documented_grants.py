@@ -10,7 +10,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from tests import servers
-from tests.otobo import AGENT, WORKER_LOGIN, Otobo, seed
+from tests.otobo import AGENT, WORKER_LOGIN, Otobo, install
 from tests.sysconfig import DEFAULT_MODULE, OWN_MODULE, ship
 from worker import bootstrap
 from worker.checks import event_modules, ticket_database
@@ -37,10 +37,7 @@ def owner_url(request: pytest.FixtureRequest) -> Iterator[str]:
         f"{request.param}_server"
     )
     url = server.create_database()
-    engine = sqlalchemy.create_engine(url)
-    schema.create_all(engine)
-    seed(engine)
-    engine.dispose()
+    install(url)
     yield url
     server.drop_database(url)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pymysql
 
-from tests.servers.process import Server, find_program
+from tests.servers.process import Server, find_program, memory
 
 PACKAGE = "mariadb-server"
 USER = "fieldfare"
@@ -16,7 +16,10 @@ PASSWORD = "throw-away"
 
 
 class MariadbServer(Server):
-    """A server with Debian's character set and collation, reached with a password over TCP."""
+    """A server with Debian's character set and collation, reached with a password over TCP.
+
+    Its data are kept in memory where that has room.
+    """
 
     name = "mariadb"
 
@@ -24,7 +27,7 @@ class MariadbServer(Server):
         self._program = find_program("mariadbd", PACKAGE)
         self._install = find_program("mariadb-install-db", PACKAGE)
         self._numbers = itertools.count(1)
-        super().__init__()
+        super().__init__(folder=memory())
 
     @property
     def _data(self) -> Path:

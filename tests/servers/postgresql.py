@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from tests.servers.process import Server, find_program
+from tests.servers.process import Server, find_program, memory
 
 PACKAGE = "postgresql"
 USER = "fieldfare"
@@ -34,7 +34,8 @@ def _program_folders() -> Sequence[Path]:
 class PostgresqlServer(Server):
     """A cluster with encoding UTF8 and one superuser, reached with a password over TCP.
 
-    ``fsync`` is off unless asked for: a test's data need not survive the machine.
+    A test's data need not survive the machine: ``fsync`` is off unless asked for, and without it
+    they are kept in memory where that has room.
     """
 
     name = "postgresql"
@@ -45,7 +46,7 @@ class PostgresqlServer(Server):
         self._initdb = find_program("initdb", PACKAGE, *_program_folders())
         self._fsync = fsync
         self._numbers = itertools.count(1)
-        super().__init__(user=_unprivileged_user())
+        super().__init__(user=_unprivileged_user(), folder=None if fsync else memory())
 
     @property
     def _data(self) -> Path:

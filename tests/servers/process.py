@@ -23,6 +23,9 @@ START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.02
 
+MEMORY = Path("/dev/shm")
+MEMORY_NEEDED = 2 * 1024**3
+
 # PR_SET_PDEATHSIG fires when the *thread* that started a process ends. One thread that lives as
 # long as the interpreter starts them all, so a test may start a server from any thread.
 _STARTER = ThreadPoolExecutor(1, "server-starter")
@@ -53,6 +56,18 @@ def find_program(name: str, package: str, *folders: Path) -> str:
     return program
 
 
+def memory() -> Path | None:
+    """A folder that is kept in memory and has room for several database servers, if there is one.
+
+    A disk lets them wait for every table that is created: a second for each test on MariaDB.
+    """
+    try:
+        room = shutil.disk_usage(MEMORY).free
+    except OSError:
+        return None
+    return MEMORY if room >= MEMORY_NEEDED and os.access(MEMORY, os.W_OK) else None
+
+
 def reserve_port() -> socket.socket:
     """A bound socket that keeps a free loopback port for a server, also while it is stopped.
 
@@ -70,13 +85,16 @@ class Server:
     """One server process in a directory of its own, with one or more reserved ports.
 
     Subclasses say how it is started (``command``) and how one sees that it serves (``answers``).
+    The directory is made in ``folder``, else where temporary files are.
     """
 
     name = "server"
     stop_signal = signal.SIGTERM
 
-    def __init__(self, *, ports: int = 1, user: str | None = None) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix=f"{self.name}-"))
+    def __init__(
+        self, *, ports: int = 1, user: str | None = None, folder: Path | None = None
+    ) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=folder))
         self.user = user
         if user is not None:
             shutil.chown(self.directory, user)
