@@ -4,6 +4,7 @@
 PYTHON ?= $(firstword $(shell command -v python3.11 python3) python3)
 UV ?= uv
 LOCK_FLAGS ?=
+JOBS ?= 2
 
 BIN := .venv/bin
 DEMO := .venv/installed-demo
@@ -24,7 +25,7 @@ demo: $(DEMO) ## See it work: events go in, ticket fields are filled, and each i
 
 test: check servers ## Check, run every test against real servers, and measure the coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 	@$(BIN)/coverage combine --quiet
 	@.ci/coverage $(BIN)/coverage directory=95 mapping=95 worker=85
 
