@@ -4,14 +4,25 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
-import sqlalchemy
 
 # Before anything else is imported: the settings of the machine are none of the tests' business.
 for _name in [name for name in os.environ if name.startswith("FIELDFARE_")]:
     del os.environ[_name]
+# Nor are the authorities that it trusts. PyMySQL has OpenSSL read them all for each connection,
+# which costs 60 ms of CPU.
+os.environ |= {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
 
 from tests import servers  # noqa: E402 - see above
+
+# How fast an example is made or tested says something about the machine, nothing about the code.
+hypothesis.settings.register_profile(
+    "fieldfare",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("fieldfare")
 
 
 @pytest.fixture(scope="session")
@@ -86,12 +97,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 def ticket_database(database_url: str) -> str:
     """The URL of a database with OTOBO's tables and the seed rows of ``tests.otobo``."""
     from tests import otobo  # noqa: PLC0415 - tests of other things need not import the schema
-    from worker.tickets import schema  # noqa: PLC0415
 
-    engine = sqlalchemy.create_engine(database_url)
-    try:
-        schema.create_all(engine)
-        otobo.seed(engine)
-    finally:
-        engine.dispose()
+    otobo.install(database_url)
     return database_url

@@ -499,7 +499,8 @@ LOGINS = st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=20, uni
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(logins=LOGINS)
 def test_random_logins_never_match_another_entry_and_never_raise(
@@ -518,7 +519,8 @@ def test_random_logins_never_match_another_entry_and_never_raise(
 
 
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(login=st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=8))
 def test_a_login_that_the_server_stores_is_found_under_any_spelling_with_its_key(

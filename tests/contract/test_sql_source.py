@@ -95,7 +95,7 @@ def test_no_login_is_ever_handed_the_entry_of_another(
         add(sql_directory, login)
     source = sql_directory.source(case_sensitive=case_sensitive)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(LOGINS)
     def holds(logins: list[str]) -> None:
         answers = source.find(logins)
