@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy
 
 from tests import otobo, servers
-from tests.acceptance.processes import Cli
+from tests.acceptance.forks import Template
+from tests.acceptance.processes import Cli, environment
 from tests.contract.ldap_source import LdapDirectory
 from tests.contract.sql_source import SqlDirectory
 
@@ -134,13 +135,21 @@ class Installation:
         self.otobo.close()
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
+    """A command line with everything imported, of which commands are forked."""
+    made = Template(tmp_path_factory.mktemp("template"), environment())
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def cli(tmp_path: Path) -> Iterator[Callable[..., Cli]]:
+def cli(template: Template, tmp_path: Path) -> Iterator[Callable[..., Cli]]:
     """Makes command lines; what they started and still runs is killed in the end."""
     made: list[Cli] = []
 
     def make(config: Path | None = None, **variables: str) -> Cli:
-        made.append(Cli(tmp_path, config, **variables))
+        made.append(Cli(template, tmp_path, config, **variables))
         return made[-1]
 
     yield make

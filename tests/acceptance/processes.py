@@ -15,6 +15,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from tests.acceptance.forks import Template
+
 COMMAND = (sys.executable, "-m", "worker")
 
 
@@ -37,25 +39,38 @@ def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> 
 class Cli:
     """``fieldfare`` with one settings file.
 
+    A command is a fork of a template, which has all imports behind it, or runs ``alone``, in an
+    interpreter of its own.
+
     Attributes:
         printed: standard output and standard error of every command so far.
     """
 
-    def __init__(self, folder: Path, config: Path | None = None, **variables: str) -> None:
+    def __init__(
+        self, template: Template, folder: Path, config: Path | None = None, **variables: str
+    ) -> None:
+        self._template = template
         self.folder = folder
         self.config = config
         self.variables = variables
         self.printed: list[str] = []
         self.daemons: list[Daemon] = []
 
-    def arguments(self, arguments: Sequence[str]) -> list[str]:
+    def _named(self, arguments: Sequence[str]) -> list[str]:
         named = ("--config", str(self.config)) if self.config else ()
-        return [*COMMAND, *named, *arguments]
+        return [*named, *arguments]
 
     def __call__(self, *arguments: str, exit_code: int = 0) -> "Said":
         """Run a command to its end; it must end with this exit code, and never in a traceback."""
+        done = self._template.run(
+            self._named(arguments), self.folder, environment(**self.variables)
+        )
+        return self._checked(*done, exit_code)
+
+    def alone(self, *arguments: str, exit_code: int = 0) -> "Said":
+        """The same in an interpreter of its own."""
         done = subprocess.run(
-            self.arguments(arguments),
+            [*COMMAND, *self._named(arguments)],
             cwd=self.folder,
             env=environment(**self.variables),
             stdin=subprocess.DEVNULL,
@@ -64,15 +79,18 @@ class Cli:
             timeout=120,
             check=False,
         )
-        self.printed += [done.stdout, done.stderr]
-        assert "Traceback" not in done.stdout + done.stderr, done.stderr
-        assert done.returncode == exit_code, done.stdout + done.stderr
-        return Said(done.stdout, done.stderr)
+        return self._checked(done.returncode, done.stdout, done.stderr, exit_code)
+
+    def _checked(self, code: int, out: str, err: str, exit_code: int) -> "Said":
+        self.printed += [out, err]
+        assert "Traceback" not in out + err, err
+        assert code == exit_code, out + err
+        return Said(out, err)
 
     def start(self, *arguments: str) -> "Daemon":
         """Start a command that stays, in a session of its own as a terminal gives it one."""
         output = self.folder / f"daemon-{len(self.daemons)}.log"
-        daemon = Daemon(self.arguments(arguments), self.folder, output, self.variables)
+        daemon = Daemon([*COMMAND, *self._named(arguments)], self.folder, output, self.variables)
         self.daemons.append(daemon)
         return daemon
 

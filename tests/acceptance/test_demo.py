@@ -56,7 +56,7 @@ def temporary(tmp_path: Path) -> Path:
 
 
 def test_the_demo_fills_the_fields_and_explains_each(cli: MakeCli, temporary: Path) -> None:
-    told = cli(TMPDIR=str(temporary))("demo", "--json").json
+    told = cli(TMPDIR=str(temporary)).alone("demo", "--json").json
 
     assert {one["customer_user"]: fields(one, "current") for one in told} == AFTER
     reasons = {one["customer_user"]: fields(one, "reason") for one in told}
@@ -78,7 +78,7 @@ def fields(told: dict[str, list[dict[str, str]]], key: str) -> dict[str, str]:
 
 
 def test_the_demo_shows_tables_to_people(cli: MakeCli, temporary: Path) -> None:
-    out = cli(TMPDIR=str(temporary))("demo").out
+    out = cli(TMPDIR=str(temporary)).alone("demo").out
 
     assert "people in LDAP (slapd)" in out
     assert re.search(r"CustomerPhone\s+│\s+\+46 70 9999\s+│\s+\+46 70 9999\s+│ the request", out)
@@ -96,7 +96,7 @@ def test_the_demo_does_without_slapd(
     monkeypatch.setattr(processes, "COMMAND", (sys.executable, "-c", script))
     bare = cli(TMPDIR=str(temporary), PATH="/nowhere")
 
-    out = bare("demo").out
+    out = bare.alone("demo").out
 
     assert "people in LDAP (ldaptor's in-memory server)" in out
     assert "Copenhagen" in out
