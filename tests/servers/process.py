@@ -172,6 +172,8 @@ class Server:
     def freeze(self) -> None:
         """SIGSTOP: connections are accepted by the kernel, and nobody answers."""
         os.killpg(self.pid, signal.SIGSTOP)
+        # Until the last of its threads has stopped one of them could still answer.
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
 
     def thaw(self) -> None:
         """SIGCONT: it goes on where it was frozen; harmless if it was not."""
