@@ -13,7 +13,7 @@ from sqlalchemy import ColumnClause, column, table
 from directory.config import LdapSourceConfig, SqlSourceConfig
 from directory.database import Database
 from directory.errors import SourceUnavailable
-from directory.ldap_connection import LdapClient, NoAnswer
+from directory.ldap_connection import LdapClient, NoAnswer, compiled
 from directory.ldap_messages import SUCCESS, Search
 from directory.ldap_text import text_or_none
 from directory.ldap_wire import Deadline
@@ -92,10 +92,11 @@ def ids_in_ldap(
     filters += [config.always_filter] if config.always_filter else []
     if valid_only and config.customer_user_valid_filter:
         filters.append(config.customer_user_valid_filter)
-    request = Search(config.base_dn, config.sscope, f"(&{''.join(filters)})", (attribute,))
     try:
+        wanted_ones = compiled(f"(&{''.join(filters)})")
+        request = Search(config.base_dn, config.sscope, wanted_ones, (attribute,))
         reply = client.search(request, Deadline.after(config.timeout))
-    except NoAnswer as error:
+    except (NoAnswer, ValueError) as error:
         raise SourceUnavailable(config.slot, str(error)) from error
     if reply.code != SUCCESS:
         raise SourceUnavailable(config.slot, f"{reply.name} (result {reply.code})")

@@ -1,8 +1,9 @@
 """How an LDAP server is reached: over several hosts, within one deadline, and again after a loss.
 
-ldap3 builds and reads the messages (SAFE_SYNC, no schema). The socket is ours: ldap3 limits each
-``recv`` by itself, so a server that sends an octet a second could hold a lookup for hours. Its
-restartable strategies are not used: they try again for minutes on a server that hangs.
+ldap3 binds, starts TLS and takes leave (SAFE_SYNC, no schema); searches are our own, see
+``directory.ldap_ber``. The socket is ours: ldap3 limits each ``recv`` by itself, so a server that
+sends an octet a second could hold a lookup for hours. Its restartable strategies are not used:
+they try again for minutes on a server that hangs.
 """
 
 import contextlib
@@ -11,11 +12,14 @@ import os
 import ssl
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from directory.config import LdapSourceConfig
-from directory.ldap_messages import LOST, REFERRAL, SUCCESS, Entry, Reply, Search
+from directory.ldap_ber import Incoming, Malformed, SessionEnded, search_message
+from directory.ldap_messages import LOST, SUCCESS, Reply, Search
+from directory.ldap_ranges import whole
 from directory.ldap_referrals import BadReferral, followed
 from directory.ldap_wire import Deadline, Endpoint, Wire, endpoints, open_socket, tls_context
 
@@ -28,12 +32,12 @@ with warnings.catch_warnings():
         LDAPInvalidDnError,
         LDAPInvalidFilterError,
     )
-    from ldap3.operation.search import parse_filter, search_operation
+    from ldap3.operation.search import compile_filter, parse_filter
     from ldap3.strategy.safeSync import SafeSyncStrategy
+    from ldap3.utils.asn1 import encode  # type: ignore[attr-defined]  # the stubs lack it
     from ldap3.utils.dn import parse_dn
 
 START_TLS = "1.3.6.1.4.1.1466.20037"
-SCOPES = {"base": ldap3.BASE, "one": ldap3.LEVEL, "sub": ldap3.SUBTREE}
 RECEIVE_OCTETS = 65536
 KEPT_SHARE = 2 / 3
 """What a kept connection gets of the time; the rest is for a new one if this one is half open."""
@@ -45,14 +49,14 @@ class NoAnswer(Exception):
     """The server could not be reached, or did not answer; the message says why, without values."""
 
 
-def check_filter(text: str) -> None:
-    """Parse a filter.
+def compiled(text: str) -> bytes:
+    """A filter that somebody wrote (RFC 4515), as it is sent.
 
     Raises:
         ValueError: it is none.
     """
     try:
-        parse_filter(  # type: ignore[no-untyped-call]
+        parsed = parse_filter(  # type: ignore[no-untyped-call]
             text,
             schema=None,
             auto_escape=False,
@@ -60,8 +64,12 @@ def check_filter(text: str) -> None:
             validator=None,
             check_names=False,
         )
+        octets: bytes = encode(
+            compile_filter(parsed.elements[0])  # type: ignore[no-untyped-call]
+        )
     except (LDAPInvalidFilterError, AttributeError) as error:  # the parser trips over its stack
         raise ValueError("not a filter") from error
+    return octets
 
 
 def check_dn(text: str) -> None:
@@ -138,7 +146,7 @@ class LdapClient:
             NoAnswer: no host gave an answer before the deadline.
         """
         try:
-            reply = self._search(request, deadline)
+            reply = whole(self._search(request, deadline), partial(self._search, deadline=deadline))
             if self._config.referrals and reply.references:
                 reply = self._followed(reply, request, deadline)
         except TimeoutError as error:
@@ -233,38 +241,21 @@ class _Refused(Exception):
 
 
 def _ask(connection: _Connection, request: Search, deadline: Deadline) -> Reply:
+    wire = connection.wire
     try:
-        connection.wire.deadline = deadline
-        message = search_operation(
-            request.base,
-            request.filter,
-            SCOPES[request.scope],
-            ldap3.DEREF_BASE,  # Net::LDAP's default
-            list(request.attributes),
-            request.size_limit,
-            math.ceil(deadline.left()),
-            types_only=False,
-            auto_escape=False,
-            auto_encode=False,
-        )
-        parts, result = connection.get_response(connection.send("searchRequest", message))
-        return _reply(parts, result)
-    except Exception as error:  # what a broken answer provokes in ldap3's decoder has no bound
+        wire.deadline = deadline
+        number = connection.server.next_message_id()
+        wire.sendall(search_message(number, request, math.ceil(deadline.left())))
+        incoming = Incoming(number)
+        while octets := wire.recv(RECEIVE_OCTETS):
+            reply = incoming.take(octets)
+            if reply is not None:
+                return reply
+    except SessionEnded:
+        pass
+    except (OSError, Malformed) as error:
         raise NoAnswer(reason(error)) from error
-
-
-def _reply(parts: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> Reply:
-    entries = []
-    references = [tuple(result["referrals"] or ())] if result["result"] == REFERRAL else []
-    for part in parts:
-        if part["type"] == "searchResEntry":
-            raw = part["raw_attributes"]
-            entries.append(Entry({name.lower(): tuple(raw[name] or ()) for name in raw}))
-        elif part["type"] == "searchResRef":
-            references.append(tuple(part["uri"]))
-    return Reply(
-        int(result["result"]), str(result["description"]), tuple(entries), tuple(references)
-    )
+    raise NoAnswer("session terminated by server")
 
 
 def _connected(
@@ -301,7 +292,7 @@ def reason(error: Exception) -> str:
     """Class and text of an error, or the class alone where the text could quote a value."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate verification failed: {error.verify_message}"
-    if isinstance(error, NoAnswer):
+    if isinstance(error, NoAnswer | Malformed):
         return str(error)
     if isinstance(error, OSError):
         return f"{type(error).__name__}: {error.strerror or error}"

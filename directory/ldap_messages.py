@@ -18,6 +18,49 @@ UNAVAILABLE = 52
 UNWILLING_TO_PERFORM = 53
 OTHER = 80
 
+RESULT_NAMES: Mapping[int, str] = {
+    SUCCESS: "success",
+    OPERATIONS_ERROR: "operationsError",
+    PROTOCOL_ERROR: "protocolError",
+    3: "timeLimitExceeded",
+    SIZE_LIMIT_EXCEEDED: "sizeLimitExceeded",
+    5: "compareFalse",
+    6: "compareTrue",
+    7: "authMethodNotSupported",
+    8: "strongerAuthRequired",
+    REFERRAL: "referral",
+    ADMIN_LIMIT_EXCEEDED: "adminLimitExceeded",
+    12: "unavailableCriticalExtension",
+    13: "confidentialityRequired",
+    14: "saslBindInProgress",
+    16: "noSuchAttribute",
+    17: "undefinedAttributeType",
+    INAPPROPRIATE_MATCHING: "inappropriateMatching",
+    19: "constraintViolation",
+    20: "attributeOrValueExists",
+    INVALID_ATTRIBUTE_SYNTAX: "invalidAttributeSyntax",
+    NO_SUCH_OBJECT: "noSuchObject",
+    33: "aliasProblem",
+    INVALID_DN_SYNTAX: "invalidDNSyntax",
+    36: "aliasDereferencingProblem",
+    48: "inappropriateAuthentication",
+    49: "invalidCredentials",
+    50: "insufficientAccessRights",
+    BUSY: "busy",
+    UNAVAILABLE: "unavailable",
+    UNWILLING_TO_PERFORM: "unwillingToPerform",
+    54: "loopDetected",
+    64: "namingViolation",
+    65: "objectClassViolation",
+    66: "notAllowedOnNonLeaf",
+    67: "notAllowedOnRDN",
+    68: "entryAlreadyExists",
+    69: "objectClassModsProhibited",
+    71: "affectsMultipleDSAs",
+    OTHER: "other",
+}
+"""The names of RFC 4511 for its result codes."""
+
 LOST = frozenset({OPERATIONS_ERROR, PROTOCOL_ERROR, BUSY, UNAVAILABLE, UNWILLING_TO_PERFORM, OTHER})
 """Results after which the connection is not kept: the server, or its memory of our bind, is ill."""
 
@@ -27,22 +70,29 @@ class Search:
     """What is asked of a server.
 
     Attributes:
+        filter: as ``directory.ldap_ber`` writes it.
         attributes: never empty: an empty list asks for all.
         size_limit: entries after which the server may stop; 0 for no limit of ours.
     """
 
     base: str
     scope: str
-    filter: str
+    filter: bytes
     attributes: tuple[str, ...]
     size_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a server says of one entry: octets in its order, under lower-case attribute names."""
+    """What a server says of one entry.
+
+    Attributes:
+        attributes: octets in the server's order, under lower-case attribute names.
+        dn: the entry's distinguished name.
+    """
 
     attributes: Mapping[str, Sequence[bytes]]
+    dn: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -352,6 +352,24 @@ def test_an_entry_that_code_does_not_take_for_the_login_is_not_it(
     assert ask(server.uri, "m\u00fcller") == {"m\u00fcller": Absent()}
 
 
+def test_values_that_come_in_ranges_are_fetched_all(
+    scripted: Callable[..., ScriptedServer],
+) -> None:
+    def script(request: Request) -> bytes | None:
+        if b"memberof;range=2-*" in request.octets:
+            return request.entry(**{"memberOf;range=2-*": [b"c"]}) + request.done()
+        some = {"memberOf": [], "memberOf;range=0-1": [b"a", b"b"]}
+        return request.entry(uid=[b"jdoe"], **some) + request.done()
+
+    server = scripted(on_search(script))
+
+    answer = ask(server.uri, map={"UserLogin": "uid", "UserGroups": "memberOf"})["jdoe"]
+
+    assert isinstance(answer, Found)
+    assert answer.customer_user.attributes["UserGroups"] == ("a", "b", "c")
+    assert len(server.searches) == 2
+
+
 def test_targetaddress_loses_its_prefix_and_names_come_in_any_case(
     scripted: Callable[..., ScriptedServer],
 ) -> None:

@@ -4,7 +4,7 @@ from directory.ldap_messages import Entry, Reply, Search
 from directory.ldap_referrals import BadReferral, followed
 from directory.ldap_wire import Endpoint
 
-REQUEST = Search("dc=example,dc=com", "sub", "(uid=a)", ("uid",))
+REQUEST = Search("dc=example,dc=com", "sub", b"filter", ("uid",))
 HERE = Entry({"uid": (b"here",)})
 THERE = Entry({"uid": (b"there",)})
 DONE = Reply(0, "success", (THERE,))
@@ -35,7 +35,7 @@ def test_a_referral_becomes_the_answer_of_the_server_it_names() -> None:
 
     assert followed(reply, REQUEST, servers.ask) == DONE
     assert servers.asked == [
-        ("ldap://b.example.org:389", Search("ou=p q,dc=b", "one", "(uid=a)", ("uid",)))
+        ("ldap://b.example.org:389", Search("ou=p q,dc=b", "one", b"filter", ("uid",)))
     ]
 
 
