@@ -74,6 +74,7 @@ class LdapSource:
             )
             raise SourceMisconfigured(config.slot, problem)
         self._key = config.customer_key.lower()
+        self._key_with_options = f"{self._key};"
         # UserFullname is made from these, mapped or not, as it is from an SQL table's columns.
         self._names = tuple(
             name for name in config.name_fields if name not in fields and name.lower() not in secret
@@ -236,7 +237,7 @@ class LdapSource:
         return [
             octets.decode(charset, "replace")
             for name, values in entry.attributes.items()
-            if name.partition(";")[0] == self._key
+            if name == self._key or name.startswith(self._key_with_options)
             for octets in values
         ]
 
@@ -248,9 +249,12 @@ class LdapSource:
     ) -> Answer:
         if not isinstance(outcome, Entry):
             return outcome
+        charset = self._config.source_charset
         attributes: dict[str, AttributeValue] = {}
         for variable, storage in self._storages.items():
             octets = outcome.attributes.get(storage, ())
+            if not octets:
+                continue
             if storage == "manager" and self._config.translate_manager_to:
                 translated = self._translated(octets, managers, deadline)
                 if isinstance(translated, Unavailable):
@@ -258,7 +262,7 @@ class LdapSource:
                 octets = translated
             elif storage == "targetaddress":
                 octets = [value.removeprefix(b"SMTP:") for value in octets]
-            value = attribute_value(octets, self._config.source_charset)
+            value = attribute_value(octets, charset)
             if value is not None:
                 attributes[variable] = value
         login = attributes.get("UserLogin", b"")
@@ -268,7 +272,6 @@ class LdapSource:
             # Observed rule 34.
             return Absent(f"its entry has no text in {self._storages['UserLogin']}")
         attributes["UserLogin"] = login
-        charset = self._config.source_charset
         by_storage = {
             name: value
             for name in self._names

@@ -5,8 +5,9 @@ alternatives in a filter and some thousand values in the answer. What comes from
 in nothing: whatever is not written as it must be is ``Malformed``, and never a shorter answer.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
 
 from directory.ldap_messages import REFERRAL, RESULT_NAMES, Entry, Reply, Search
 
@@ -40,9 +41,6 @@ LONGEST_LENGTH: Final = 4
 
 NO_LDAP: Final = "an answer that is no LDAP"
 NOT_WRITTEN_SO: Final = "an answer that is not written as LDAP is"
-
-Span: TypeAlias = tuple[int, int]
-"""Where the content of an element begins, and where it ends."""
 
 
 class Malformed(ValueError):
@@ -96,7 +94,7 @@ def search_message(number: int, request: Search, seconds: int) -> bytes:
     attributes = b"".join([element(OCTETS, name.encode()) for name in request.attributes])
     operation = b"".join(
         (
-            element(OCTETS, request.base.encode()),
+            element(OCTETS, request.base.encode(errors="surrogateescape")),
             element(ENUMERATED, bytes((SCOPES[request.scope],))),
             element(ENUMERATED, bytes((FINDING_BASE,))),
             _integer(request.size_limit),
@@ -144,38 +142,38 @@ class Incoming:
             return None
         whole, at = bytes(self._waiting), 0
         while (end := _message_end(whole, at)) is not None:
-            message, at = _next(whole, at, end, SEQUENCE)
-            reply = self._read(whole, *message)
+            start, at = _content(whole, at, end, SEQUENCE)
+            reply = self._read(whole, start, end)
             if reply is not None:
                 return reply
         del self._waiting[:at]
         return None
 
-    def _read(self, octets: bytes, start: int, end: int) -> Reply | None:
-        number, start = _number(octets, start, end, INTEGER)
+    def _read(self, octets: bytes, at: int, end: int) -> Reply | None:
+        number, at = _number(octets, at, end, INTEGER)
         if number == UNSOLICITED:
             raise SessionEnded
-        if number != self._number or start == end:
+        if number != self._number or at == end:
             raise Malformed("an answer to something else")
-        tag = octets[start]
-        content, _ = _next(octets, start, end, tag)
+        tag = octets[at]
+        start, end = _content(octets, at, end, tag)
         if tag == SEARCH_ENTRY:
-            self._entries.append(_entry(octets, *content))
+            self._entries.append(_entry(octets, start, end))
         elif tag == SEARCH_DONE:
-            return self._reply(octets, *content)
+            return self._reply(octets, start, end)
         elif tag == SEARCH_REFERENCE:
-            self._references.append(_texts(octets, *content))
+            self._references.append(_texts(octets, start, end))
         elif tag != INTERMEDIATE:
             raise Malformed("an answer that is none to a search")
         return None
 
-    def _reply(self, octets: bytes, start: int, end: int) -> Reply:
-        code, start = _number(octets, start, end, ENUMERATED)
-        _, start = _next(octets, start, end, OCTETS)
-        _, start = _next(octets, start, end, OCTETS)
+    def _reply(self, octets: bytes, at: int, end: int) -> Reply:
+        code, at = _number(octets, at, end, ENUMERATED)
+        _, at = _content(octets, at, end, OCTETS)
+        _, at = _content(octets, at, end, OCTETS)
         if code == REFERRAL:
-            places, _ = _next(octets, start, end, REFERRED_TO) if start < end else ((0, 0), end)
-            self._references.insert(0, _texts(octets, *places))
+            start, end = _content(octets, at, end, REFERRED_TO) if at < end else (at, at)
+            self._references.insert(0, _texts(octets, start, end))
         name = RESULT_NAMES.get(code, "unknown result")
         return Reply(code, name, tuple(self._entries), tuple(self._references))
 
@@ -199,8 +197,8 @@ def _message_end(octets: bytes | bytearray, at: int) -> int | None:
     return end if end <= len(octets) else None
 
 
-def _next(octets: bytes, at: int, limit: int, tag: int) -> tuple[Span, int]:
-    """The content of the element at ``at``, and where the next one begins.
+def _content(octets: bytes, at: int, limit: int, tag: int) -> tuple[int, int]:
+    """Where the content of the element at ``at`` begins, and where it ends: the next one's place.
 
     Raises:
         Malformed: it has another tag, or reaches over the limit.
@@ -217,42 +215,50 @@ def _next(octets: bytes, at: int, limit: int, tag: int) -> tuple[Span, int]:
     end = start + size
     if end > limit:
         raise Malformed(NOT_WRITTEN_SO)
-    return (start, end), end
+    return start, end
 
 
-def _all(octets: bytes, start: int, end: int, tag: int) -> Iterator[Span]:
-    """The contents of the elements that stand between two places, all with one tag."""
-    while start < end:
-        span, start = _next(octets, start, end, tag)
-        yield span
-
-
-def _entry(octets: bytes, start: int, end: int) -> Entry:
-    (first, last), start = _next(octets, start, end, OCTETS)
-    rows, _ = _next(octets, start, end, SEQUENCE)
+def _entry(octets: bytes, at: int, end: int) -> Entry:
+    name, name_end = _content(octets, at, end, OCTETS)
+    # Nobody reads it, but it can be asked for; some servers write it in a charset of their own.
+    dn = octets[name:name_end].decode(errors="surrogateescape")
+    at, end = _content(octets, name_end, end, SEQUENCE)
     attributes = {}
-    for row, row_end in _all(octets, *rows, SEQUENCE):
-        name, after = _next(octets, row, row_end, OCTETS)
-        values, _ = _next(octets, after, row_end, SET)
-        attributes[_text(octets, *name).lower()] = tuple(
-            [octets[begin:finish] for begin, finish in _all(octets, *values, OCTETS)]
-        )
-    return Entry(attributes, _text(octets, first, last))
+    while at < end:
+        row, at = _content(octets, at, end, SEQUENCE)
+        name, name_end = _content(octets, row, at, OCTETS)
+        value, last = _content(octets, name_end, at, SET)
+        values = []
+        while value < last:
+            start, value = _content(octets, value, last, OCTETS)
+            values.append(octets[start:value])
+        attributes[_attribute_name(octets[name:name_end])] = tuple(values)
+    return Entry(attributes, dn)
 
 
 def _number(octets: bytes, at: int, limit: int, tag: int) -> tuple[int, int]:
-    (start, end), after = _next(octets, at, limit, tag)
+    """A number, and where the next element begins."""
+    start, end = _content(octets, at, limit, tag)
     if start == end:
         raise Malformed(NOT_WRITTEN_SO)
-    return int.from_bytes(octets[start:end], "big"), after
+    return int.from_bytes(octets[start:end], "big"), end
 
 
-def _texts(octets: bytes, start: int, end: int) -> tuple[str, ...]:
-    return tuple([_text(octets, *span) for span in _all(octets, start, end, OCTETS)])
+def _texts(octets: bytes, at: int, end: int) -> tuple[str, ...]:
+    texts = []
+    while at < end:
+        start, at = _content(octets, at, end, OCTETS)
+        texts.append(_text(octets[start:at]))
+    return tuple(texts)
 
 
-def _text(octets: bytes, start: int, end: int) -> str:
+@lru_cache(maxsize=1024)
+def _attribute_name(octets: bytes) -> str:
+    return _text(octets).lower()
+
+
+def _text(octets: bytes) -> str:
     try:
-        return octets[start:end].decode()
+        return octets.decode()
     except UnicodeDecodeError:
         raise Malformed("a name that is not UTF-8") from None

@@ -43,6 +43,8 @@ def login_key(login: str) -> str:
 
     Texts with equal keys are one person on every server whose key attribute ignores case.
     """
+    if login.isascii():
+        return _squeezed(login.lower())
     return _squeezed(_FOLDED_BY_ALL.sub(_folded, login))
 
 
@@ -53,6 +55,8 @@ def prepared(text: str) -> str:
     OpenLDAP ``ß`` is not ``ss``); where it is coarser (to OpenLDAP the Turkish ``İ`` is a plain
     ``i``, to the RFC it is not) the entry is not handed to that login (design 1.1).
     """
+    if text.isascii() and text.isprintable():
+        return _squeezed(text.lower())
     mapped = _MAPPED_TO_NOTHING.sub("", _MAPPED_TO_BLANK.sub(" ", text))
     folded = UNICODE.normalize("NFKC", mapped).casefold()
     return _squeezed(UNICODE.normalize("NFKC", folded))
@@ -97,7 +101,7 @@ def _lowered(character: str) -> str:
 
 
 def _squeezed(text: str) -> str:
-    return _BLANKS.sub(" ", text).strip(" ")
+    return _BLANKS.sub(" ", text).strip(" ") if " " in text else text
 
 
 def text_or_none(octets: bytes, charset: str) -> str | None:
@@ -117,6 +121,9 @@ def attribute_value(values: Sequence[bytes], charset: str) -> AttributeValue | N
         None without a value (an empty one is none), a text, several texts in the server's order
         (D7), or the first octets that are not text, since then nothing may be written (D21).
     """
+    if len(values) == 1:
+        only = text_or_none(values[0], charset)
+        return values[0] if only is None else only or None
     texts = []
     for octets in values:
         text = text_or_none(octets, charset)

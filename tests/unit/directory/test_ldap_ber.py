@@ -93,6 +93,14 @@ def test_an_answer_may_come_in_parts_of_any_size(size: float) -> None:
     assert reply == Reply(0, "success", (READ, READ), (("ldap://b", "ldap://c"),))
 
 
+def test_a_dn_in_a_charset_of_the_servers_own_can_be_asked_for() -> None:
+    reply = take(ASKED.message(0x64, tlv(4, b"cn=M\xfcller") + tlv(0x30, b"")) + DONE)
+
+    assert reply is not None
+    request = Search(reply.entries[0].dn, "base", present("cn"), ("cn",))
+    assert b"\x04\x09cn=M\xfcller" in search_message(1, request, 1)
+
+
 def test_what_comes_behind_the_end_is_nobodys_answer() -> None:
     assert take(JANE + DONE + b"\xff") == Reply(0, "success", (READ,))
 
@@ -127,7 +135,7 @@ def test_an_intermediate_answer_and_unknown_parts_of_a_message_are_left_alone() 
         ASKED.message(0x61, b""),  # the end of a bind
         ASKED.message(0x65, b"\x0a\x00\x04\x00\x04\x00"),  # no code at all must not mean success
         ASKED.message(0x65, b"\x0a\x01\x00\x04\x00"),
-        ASKED.message(0x64, tlv(4, b"\xff") + tlv(0x30, b"")),
+        ASKED.message(0x64, tlv(4, b"") + tlv(0x30, tlv(0x30, tlv(4, b"\xff") + tlv(0x31, b"")))),
         ASKED.message(0x64, tlv(4, b"cn=x") + tlv(0x30, tlv(0x30, tlv(4, b"uid")))),
         ASKED.message(0x64, tlv(4, b"cn=x") + tlv(0x30, tlv(0x30, tlv(4, b"a") + tlv(0x31, b"x")))),
         ASKED.message(0x73, tlv(2, b"ldap://b")),
