@@ -8,6 +8,7 @@ as that very process would: ``fieldfare`` is the real command line, other names 
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -78,6 +79,7 @@ def main(path: str) -> None:
     """Fork for each client until the process is stopped."""
     for name in HEAVY:
         importlib.import_module(name)
+    gc.freeze()  # or each fork would copy what was imported when it collects its garbage
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)

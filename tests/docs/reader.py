@@ -5,6 +5,7 @@ servers. A block in a language that is not there ends the test: nothing passes b
 """
 
 import json
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,14 +16,22 @@ from tests.docs import settings_blocks, snippets
 from tests.docs.pages import Block, fences
 from tests.docs.shell import Shell
 from tests.docs.world import World, is_for_postgresql
+from worker import health
 from worker.heartbeat import alive
+from worker.settings import Settings
 
 NOT_AS_MEANT = {"no_such_field", "wrong_object_type", "unsupported_type", "transform_failed"}
 """Reasons that no example may give for what it does not write."""
 
 
 class Reader:
-    """Somebody who follows one page, with the files and variables that it made so far."""
+    """Somebody who follows one page, with the files and variables that it made so far.
+
+    Attributes:
+        settings: those of the last block of settings, or what every page takes for granted.
+    """
+
+    settings: Settings
 
     def __init__(self, page: Path, world: World, folder: Path) -> None:
         self.page = page
@@ -43,10 +52,12 @@ class Reader:
             afterwards(block)
 
     def use_settings(self, text: str) -> None:
-        """Have these settings in force, and what they name in the world."""
+        """Have these settings in force, what they name in the world, and a sign of life."""
+        health.touch(self.folder / ".health", f"worker-{os.getpid()}")
         settings_blocks.write(text, self.folder)
-        settings = settings_blocks.load(text)
-        self.shell.set(settings_blocks.prepare(settings, self.world, self.folder))
+        self.settings = settings_blocks.load(text)
+        where = settings_blocks.prepare(self.settings, self.world, self.folder)
+        self.shell.set({**where, "FIELDFARE_HEALTH__DIRECTORY": str(self.folder / ".health")})
 
     def fieldfare(self, *arguments: str) -> Any:
         """What a command prints as JSON."""
@@ -56,7 +67,7 @@ class Reader:
 def settings(reader: Reader, block: Block) -> None:
     """Settings load; their sources answer with every variable, their rules fill their fields."""
     reader.use_settings(block.text)
-    loaded = settings_blocks.load(block.text)
+    loaded = reader.settings
     given = tomllib.loads(block.text)
     if "sources" in given:
         for source, login in settings_blocks.known_logins(loaded):
@@ -138,6 +149,11 @@ def unit(_: Reader, block: Block) -> None:
     snippets.is_a_unit(block)
 
 
+def yaml(reader: Reader, block: Block) -> None:
+    """A part of a Compose file, or of what Prometheus scrapes."""
+    snippets.yaml(reader.settings, block)
+
+
 def text(reader: Reader, block: Block) -> None:
     """A drawing, an excerpt of the demo, or options of Redis."""
     snippets.text(reader.world, block)
@@ -155,4 +171,5 @@ FOLLOW: Mapping[str, Callable[[Reader, Block], None]] = {
     "sql": sql,
     "text": text,
     "toml": settings,
+    "yaml": yaml,
 }

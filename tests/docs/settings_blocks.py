@@ -95,7 +95,7 @@ def prepare(settings: Settings, world: World, folder: Path) -> dict[str, str]:
         world: the servers.
         folder: for a database and a folder of secret files.
     """
-    secrets = folder / "secrets"
+    secrets = folder / ".secrets"
     secrets.mkdir(exist_ok=True)
     secret = {"tickets__password": PASSWORD}
     where = {

@@ -128,7 +128,7 @@ class Shell:
             daemon.kill()
 
     def _run(self, command: str) -> tuple[int, str]:
-        written = re.findall(r">\s*(/\S+)", command)
+        written = re.findall(r"(?:>\s*|^\s*(?:chmod|mkdir)\b.*\s)(/\S+)", command, re.MULTILINE)
         assert set(written) <= {"/dev/null"}, f"a page's test writes nowhere else: {written}"
         state = self.folder / ".state"
         command = self._world.rehosted(command)

@@ -14,9 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from typer.main import get_command
+from yaml import safe_dump, safe_load
+
+from tests.docs.forked_cli import read
 from tests.docs.pages import ROOT, Block
 from tests.docs.world import World
+from worker import cli
 from worker.events import TicketCreated, parse
+from worker.settings import Settings
 
 NODE = """\
 const calls = [];
@@ -108,6 +114,34 @@ def is_a_unit(block: Block) -> None:
         _done(["systemd-analyze", "verify", "--man=no", str(unit)])
 
 
+def yaml(settings: Settings, block: Block) -> None:
+    """A health check as docker-compose reads it, or targets where workers serve their metrics."""
+    tree = safe_load(block.text)
+    match tree:
+        case {"healthcheck": {"test": ["CMD", "fieldfare", *arguments]}}:
+            read_arguments(arguments)
+            services = {"worker": {"image": "fieldfare", **tree}}
+            with TemporaryDirectory() as folder:
+                file = Path(folder) / "docker-compose.yml"
+                file.write_text(safe_dump({"version": "3.8", "services": services}))
+                _done(["docker-compose", "--file", str(file), "config", "--quiet"])
+        case {"scrape_configs": jobs}:
+            ports = {
+                target.rpartition(":")[2]
+                for job in jobs
+                for config in job["static_configs"]
+                for target in config["targets"]
+            }
+            assert ports == {str(settings.metrics.port)}, block.place
+        case _:
+            raise AssertionError(f"{block.place}: no check for {sorted(tree)}")
+
+
+def read_arguments(arguments: list[str]) -> None:
+    """Read arguments of ``fieldfare`` as the command would, without running it."""
+    read(get_command(cli.app), arguments)
+
+
 def is_run_by(test: str, block: Block) -> None:
     """The page is read by a test that runs it."""
     assert block.page.name in (ROOT / test).read_text(), block.place
@@ -132,11 +166,13 @@ def _drawing(block: Block) -> None:
 
 
 def _redis_options(world: World, block: Block) -> None:
-    """A Redis takes each line, and ours runs with it."""
+    """A Redis knows each option, and ours runs with it, unless it names a file."""
     with world.redis.client() as client:
         for line in block.text.splitlines():
             name, value = line.split()
-            assert client.config_get(name) == {name: value}, f"{block.place}: {line}"
+            found = client.config_get(name)
+            assert list(found) == [name], f"{block.place}: {line}"
+            assert value.startswith("/") or found[name] == value, f"{block.place}: {line}"
 
 
 def _done(command: list[str]) -> str:
