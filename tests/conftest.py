@@ -1,11 +1,13 @@
 """What every test can ask for: real servers, started when first asked for, stopped at the end."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 # Before anything else is imported: the settings of the machine are none of the tests' business.
 for _name in [name for name in os.environ if name.startswith("FIELDFARE_")]:
@@ -23,6 +25,17 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("fieldfare")
+
+
+@pytest.fixture(autouse=True)
+def _logging_of_its_own() -> Iterator[None]:
+    """A command in the test's process sets up logging, to a stream that is closed after it."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        root = logging.getLogger()
+        root.handlers = [one for one in root.handlers if type(one) is not logging.StreamHandler]
+        root.setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session")

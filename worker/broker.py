@@ -8,10 +8,13 @@ import math
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
+import redis
 import structlog
 from celery import Celery
 from celery.result import AsyncResult
 from celery.utils import uuid
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from worker.settings import RedisSettings
 
@@ -92,6 +95,23 @@ def configuration(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]
         "worker_hijack_root_logger": False,  # worker.logs decides how lines look
         "task_create_missing_queues": False,
     }
+
+
+def impatient(url: str, name: str, seconds: float = 5.0) -> redis.Redis:
+    """A client for those who would rather hear that Redis is away than wait for it.
+
+    Args:
+        url: credentials included.
+        name: how the server lists this client.
+        seconds: for connecting, and for each answer; nothing is tried twice.
+    """
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
+        retry=Retry(NoBackoff(), 0),
+        client_name=name,
+    )
 
 
 def redis_url(settings: RedisSettings) -> str:

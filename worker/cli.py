@@ -19,6 +19,7 @@ from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.beat import beat
 from worker.commands.check import check
 from worker.commands.health import health
+from worker.commands.status import status
 from worker.settings import Settings, load
 from worker.settings_errors import CONFIG_VARIABLE
 
@@ -202,6 +203,7 @@ def demo(
 app.command()(beat)
 app.command()(check)
 app.command()(health)
+app.command()(status)
 
 
 @config_app.command("show")

@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -93,6 +93,15 @@ def alive(client: redis.Redis) -> list[Alive]:
         redis.RedisError: Redis does not answer.
     """
     names: Any = client.zrange(NAMES, 0, -1)
+    return alive_among(client, names)
+
+
+def alive_among(client: redis.Redis, names: Sequence[bytes | str]) -> list[Alive]:
+    """Those at work among these, by name; asks nobody where there are none.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
     if not names:
         return []
     texts: Any = client.mget([PREFIX + _text(name) for name in names])

@@ -20,6 +20,7 @@ COMMANDS = [
     ("explain",),
     ("worker",),
     ("check",),
+    ("status",),
     ("beat",),
     ("health",),
     ("demo",),

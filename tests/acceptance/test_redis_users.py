@@ -98,6 +98,11 @@ def test_everybody_can_do_their_work(
     )
     assert '"answer": "found"' in called.stdout
     looks_on(redis_server, monkeypatch)
+    said = worker("check", "--json", exit_code=0)
+    assert [one["what"] for one in said.json["findings"] if one["level"] == "error"] == []
+    seen = as_user(cli, installation, "monitor")("status", "--json").json
+    assert {one["queue"] for one in seen["processes"]} == {"admin", "events"}
+    assert {one["state"] for one in seen["sources"]} == {"up"}
     for daemon in (drains, answers):
         daemon.terminate()
         assert daemon.ended() == 0

@@ -1,7 +1,6 @@
 """``fieldfare check`` as an operator reads it: the table, the JSON, the exit codes."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ def world(redis_server: RedisServer, tmp_path: Path) -> sample.World:
 
 
 @pytest.fixture
-def check(world: sample.World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def check(world: sample.World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(tmp_path)
     runner = CliRunner()
 
@@ -59,7 +58,7 @@ def test_an_error_ends_with_one(check: Any, world: sample.World) -> None:
     done = check()
 
     assert done.exit_code == 1
-    assert "1 errors. Not ready." in done.output
+    assert "1 error. Not ready." in done.output
     assert "→ Set it invalid" in done.output
 
 

@@ -9,29 +9,29 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from worker.broker import redis_url
+from worker.broker import impatient, redis_url
 from worker.checks import transport
 from worker.checks.finding import Finding, error, ok, silent, warning
+from worker.inbox import EVENTS
 from worker.settings import RedisSettings
 
 SUBJECT = "broker"
-PROBE = "fieldfare:check"
-"""A key that is written to see whether writing works; it expires at once."""
+PROBE = "fieldfare:cache:check"
+"""A key that is written to see whether the server takes one; it expires at once."""
+
+NO_EVENT = "0-1"
+"""An id that no event has: whoever may not delete it may not delete others either."""
 
 OLDEST = (6, 2)
 """The first version with all commands that the inbox uses."""
 
 TESTED = (7, 0)
-TIMEOUT = 5.0
-
 _NO_EVENTS = "No event can be put into the inbox, and none handled."
 
 
 def check(settings: RedisSettings) -> Iterator[Finding]:
-    """Ask the server, and write a key."""
+    """Ask the server, and try to write."""
     url = redis_url(settings)
     try:
         where = _shown(url)
@@ -58,13 +58,7 @@ def _client(url: str) -> redis.Redis:
     Raises:
         TypeError, ValueError: the URL cannot be used.
     """
-    client = redis.Redis.from_url(
-        url,
-        socket_timeout=TIMEOUT,
-        socket_connect_timeout=TIMEOUT,
-        retry=Retry(NoBackoff(), 0),
-        client_name="fieldfare-check",
-    )
+    client = impatient(url, "fieldfare-check")
     client.connection_pool.make_connection()  # connects to nobody yet
     return client
 
@@ -83,6 +77,7 @@ def _ask(client: redis.Redis, where: str) -> Iterator[Finding]:
         else:
             yield from judge(info, where)
         client.set(PROBE, 1, px=1)
+        client.xdel(EVENTS, NO_EVENT)
     except redis.AuthenticationError as problem:
         yield error(
             SUBJECT,
@@ -93,7 +88,7 @@ def _ask(client: redis.Redis, where: str) -> Iterator[Finding]:
     except redis.ResponseError as problem:
         yield error(
             SUBJECT,
-            f"{where} takes no key that begins with fieldfare: ({problem})",
+            f"{where} does not let events be worked on: {problem}",
             _NO_EVENTS,
             _cure(problem),
         )
@@ -172,7 +167,7 @@ def _info(client: redis.Redis) -> Any:
 def _cure(problem: redis.ResponseError) -> str:
     match problem:
         case redis.exceptions.NoPermissionError():
-            return "Give its user the keys ~fieldfare:* and the commands of the page Deploy."
+            return "Let it be the user worker of the page Deploy, or one with the same rights."
         case redis.exceptions.OutOfMemoryError():
             return "The server's memory is full: raise maxmemory, or find out what fills it."
         case redis.exceptions.ReadOnlyError():

@@ -5,15 +5,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from worker.broker import impatient
 from worker.checks import transport
 from worker.checks.finding import Finding, error, ok, silent, warning
 from worker.settings import OtoboCacheSettings
 
 SUBJECT = "OTOBO's cache"
-TIMEOUT = 5.0
 
 _LATE = "Agents see old values for up to 12 hours, and saving a ticket compares with those."
 
@@ -36,12 +34,7 @@ def check(settings: OtoboCacheSettings) -> Iterator[Finding]:
 
 
 def _redis(url: str) -> Finding:
-    client = redis.Redis.from_url(
-        url,
-        socket_timeout=TIMEOUT,
-        socket_connect_timeout=TIMEOUT,
-        retry=Retry(NoBackoff(), 0),
-    )
+    client = impatient(url, "fieldfare-check")
     try:
         client.ping()
     except redis.RedisError as problem:

@@ -77,5 +77,9 @@ def _show(found: Sequence["Finding"], code: Exit, *, as_json: bool) -> None:
         Exit.NO: "Not ready.",
         Exit.UNAVAILABLE: "Something did not answer, so not everything could be looked at.",
     }[code]
-    numbers = f"{counts['ok']} ok, {counts['warning']} warnings, {counts['error']} errors."
+    numbers = f"{counts['ok']} ok, {_several(counts, 'warning')}, {_several(counts, 'error')}."
     render.show(rows, "", f"{numbers} {ending}")
+
+
+def _several(counts: Counter[str], level: str) -> str:
+    return f"{counts[level]} {level}{'' if counts[level] == 1 else 's'}"
