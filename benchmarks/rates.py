@@ -4,6 +4,8 @@ Events are in the inbox before the worker starts. The clock runs from the moment
 of them is taken until the last of them has left, by the inbox itself.
 """
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import redis
 
 from benchmarks import noop
-from benchmarks.processes import running
+from benchmarks.processes import Process, running
 from worker.inbox import EVENTS, GROUP
 
 PROCESSES = 2
@@ -38,8 +40,10 @@ def noop_rate(redis_url: str, messages: int, log: Path) -> float:
     )
 
     def left() -> int:
-        waiting, unacknowledged = client.pipeline().llen(noop.QUEUE).hlen("unacked").execute()
-        return int(waiting) + int(unacknowledged)
+        pipeline = client.pipeline()
+        pipeline.llen(noop.QUEUE)
+        pipeline.hlen("unacked")
+        return sum(pipeline.execute())
 
     with running([*arguments, *options], log, NOOP_REDIS=redis_url) as worker:
         begin = worker.until(lambda: left() < messages, "the first message")
@@ -54,15 +58,19 @@ class Inbox:
 
     client: redis.Redis
 
-    def load(self, tickets: range) -> None:
+    def load(self, tickets: Sequence[int]) -> None:
         """Make the inbox anew with one event for each ticket."""
         self.client.flushall()
+        self.client.xgroup_create(EVENTS, GROUP, id="0", mkstream=True)
+        self.append(tickets)
+
+    def append(self, tickets: Sequence[int]) -> None:
+        """Append one event for each ticket, without ringing."""
         for start in range(0, len(tickets), 1000):
             pipeline = self.client.pipeline(transaction=False)
             for ticket_id in tickets[start : start + 1000]:
                 pipeline.xadd(EVENTS, {"type": "ticket.customer_changed", "ticket_id": ticket_id})
             pipeline.execute()
-        self.client.xgroup_create(EVENTS, GROUP, id="0", mkstream=True)
 
     def taken(self) -> bool:
         """Whether anybody has read the first event."""
@@ -74,7 +82,13 @@ class Inbox:
         return int(self.client.xlen(EVENTS))
 
 
-def enrich_rate(config: Path, redis_url: str, tickets: range, log: Path) -> float:
+def ticket_worker(config: Path, log: Path) -> AbstractContextManager[Process]:
+    """``fieldfare worker --concurrency 2``, with beat, as it is run in production."""
+    arguments = ["worker", "--config", str(config), "worker", f"--concurrency={PROCESSES}"]
+    return running(arguments, log)
+
+
+def enrich_rate(config: Path, redis_url: str, tickets: Sequence[int], log: Path) -> float:
     """Events a second of ``fieldfare worker --concurrency 2``."""
     client = redis.Redis.from_url(redis_url)
     inbox = Inbox(client)

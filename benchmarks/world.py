@@ -4,11 +4,11 @@ As many customer users as tickets, five mapped fields, no cache: every event cos
 somebody else, and nothing is ever known already.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, func, insert, select, text, update
+from sqlalchemy import create_engine, func, select, text, update
 
 from tests.otobo import LONG_AGO, WORKER, Otobo, seed
 from tests.servers import SlapdServer
@@ -27,8 +27,31 @@ COLUMNS = ("first_name", "last_name", "phone", "city", "street")
 ATTRIBUTES = ("givenName", "sn", "telephoneNumber", "l", "street")
 PEOPLE = ("people", "people2")
 
-NEW_TICKET, CUSTOMER_UPDATE = 1, 21
-"""Ids of history types, see ``worker.demo.ticket_system``."""
+_NUMBERS = """(
+    WITH RECURSIVE n(i) AS (
+        SELECT CAST(:first AS INTEGER) UNION ALL SELECT i + 1 FROM n WHERE i < :last)
+    SELECT i FROM n) AS numbers"""
+_STAMPS = "create_time, create_by, change_time, change_by"
+_LONG_AGO = f"'{LONG_AGO}', 3, '{LONG_AGO}', 3"
+_CUSTOMER_USERS = f"""
+INSERT INTO customer_user (login, email, customer_id, {", ".join(COLUMNS)}, valid_id, {_STAMPS})
+SELECT 'user' || i, 'user' || i || '@example.com', 'ACME',
+       {", ".join(f"'{column}-0-user' || i" for column in COLUMNS)}, 1, {_LONG_AGO} FROM {_NUMBERS}
+"""
+_TICKETS = f"""
+INSERT INTO ticket (id, tn, title, queue_id, ticket_lock_id, type_id, user_id, responsible_user_id,
+    ticket_priority_id, ticket_state_id, customer_user_id, timeout, until_time, escalation_time,
+    escalation_update_time, escalation_response_time, escalation_solution_time, {_STAMPS})
+SELECT i, CAST(2026000000 + i AS VARCHAR(50)), 'a ticket', 1, 1, 1, 1, 1, 3, 1, 'user' || i,
+       0, 0, 0, 0, 0, 0, {_LONG_AGO} FROM {_NUMBERS}
+"""
+_LINE = f"""
+INSERT INTO ticket_history (history_type_id, name, ticket_id, type_id, queue_id, owner_id,
+    priority_id, state_id, {_STAMPS})
+SELECT {{type_id}}, {{name}}, i, 1, 1, 1, 3, 1, {_LONG_AGO} FROM {_NUMBERS}
+"""
+_CREATED = _LINE.format(type_id=1, name="'%%' || i")
+_CUSTOMER_SET = _LINE.format(type_id=21, name="'%%CustomerID=ACME;CustomerUser=user' || i || ';'")
 
 
 class TicketSystem:
@@ -46,16 +69,25 @@ class TicketSystem:
         self.grow(tickets)
 
     def grow(self, tickets: int) -> None:
-        """Fill it up to a number of tickets."""
-        wanted = range(self.size + 1, tickets + 1)
-        for part in _parts(wanted, 5000):
-            with self.engine.begin() as connection:
-                connection.execute(insert(schema.customer_user), [_customer_user(i) for i in part])
-                connection.execute(insert(schema.ticket), [_ticket(i) for i in part])
-                connection.execute(
-                    insert(schema.ticket_history), [line for i in part for line in _lines(i)]
-                )
+        """Fill it up to a number of tickets, with nothing in their fields."""
+        with self.engine.begin() as connection:
+            for insert in (_CUSTOMER_USERS, _TICKETS, _CREATED, _CUSTOMER_SET):
+                connection.execute(text(insert), {"first": self.size + 1, "last": tickets})
         self.size = tickets
+        self._analyze()
+
+    def fill(self, word: str) -> None:
+        """Write every ticket's fields, as if a worker had done it long ago."""
+        with self.engine.begin() as connection:
+            for column, field in zip(COLUMNS, FIELDS, strict=True):
+                connection.execute(
+                    text(
+                        "INSERT INTO dynamic_field_value (field_id, object_id, value_text) "
+                        f"SELECT f.id, t.id, '{column}-{word}-user' || t.id "
+                        "FROM ticket t, dynamic_field f WHERE f.name = :field ORDER BY t.id"
+                    ),
+                    {"field": field},
+                )
         self._analyze()
 
     def change_everybody(self, word: str) -> None:
@@ -167,68 +199,3 @@ def settings(
     path.write_text(toml.dumps(tree))
     path.chmod(0o600)
     return path
-
-
-def _parts(numbers: range, size: int) -> Iterator[Sequence[int]]:
-    for start in range(0, len(numbers), size):
-        yield numbers[start : start + size]
-
-
-def _customer_user(number: int) -> dict[str, Any]:
-    return {
-        "login": f"user{number}",
-        "email": f"user{number}@example.com",
-        "customer_id": "ACME",
-        **{column: f"{column}-0-user{number}" for column in COLUMNS},
-        "valid_id": 1,
-        **_stamps(1),
-    }
-
-
-def _ticket(number: int) -> dict[str, Any]:
-    return {
-        "id": number,
-        "tn": str(2026_000_000 + number),
-        "title": "a ticket",
-        "queue_id": 1,
-        "ticket_lock_id": 1,
-        "type_id": 1,
-        "user_id": 1,
-        "responsible_user_id": 1,
-        "ticket_priority_id": 3,
-        "ticket_state_id": 1,
-        "customer_user_id": f"user{number}",
-        "timeout": 0,
-        "until_time": 0,
-        "escalation_time": 0,
-        "escalation_update_time": 0,
-        "escalation_response_time": 0,
-        "escalation_solution_time": 0,
-        **_stamps(3),
-    }
-
-
-def _lines(number: int) -> list[dict[str, Any]]:
-    common = {
-        "ticket_id": number,
-        "type_id": 1,
-        "queue_id": 1,
-        "owner_id": 1,
-        "priority_id": 3,
-        "state_id": 1,
-        **_stamps(3),
-    }
-    customer = f"%%CustomerID=ACME;CustomerUser=user{number};"
-    return [
-        {"history_type_id": NEW_TICKET, "name": f"%%{number}", **common},
-        {"history_type_id": CUSTOMER_UPDATE, "name": customer, **common},
-    ]
-
-
-def _stamps(user: int) -> dict[str, Any]:
-    return {
-        "create_time": LONG_AGO,
-        "create_by": user,
-        "change_time": LONG_AGO,
-        "change_by": user,
-    }

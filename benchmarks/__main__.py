@@ -1,0 +1,237 @@
+"""``python -m benchmarks``: measure everything, print a table, write results/latest.jsonl."""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks import costs, growth, plots, world
+from benchmarks.figures import Figure, beside, show, write
+from benchmarks.processes import Stuck
+from benchmarks.rates import enrich_rate, noop_rate
+from tests.servers import PostgresqlServer, SlapdServer, redis_server
+from worker import embed
+
+RESULTS = Path(__file__).parent / "results"
+REPEATS = 3
+
+
+class Database(PostgresqlServer):
+    """PostgreSQL as for a small production: fsync on, and memory for what is in use."""
+
+    def __init__(self) -> None:
+        super().__init__(fsync=True)
+
+    def command(self) -> Sequence[str]:
+        return (*super().command(), "-c", "shared_buffers=512MB", "-c", "max_wal_size=4GB")
+
+
+class Run:
+    """One run of the benchmarks.
+
+    Attributes:
+        figures: what was measured so far.
+        samples: every single measurement, by name.
+    """
+
+    def __init__(self, folder: Path, share: float) -> None:
+        self.folder = folder
+        self.log = folder / "worker.log"
+        self.figures: list[Figure] = []
+        self.samples: dict[str, list[float]] = {}
+        self._share = share
+        self._say = Console(stderr=True, highlight=False)
+
+    def of(self, number: int) -> int:
+        """A number of events, or its share in a short run."""
+        return max(400, int(number * self._share))
+
+    def say(self, what: str) -> None:
+        self._say.print(what, markup=False)
+
+    def took(self, name: str, value: float) -> None:
+        """Keep one measurement."""
+        self.samples.setdefault(name, []).append(value)
+        self.say(f"  {name}: {value:,.4g}")
+
+    def config(
+        self, system: world.TicketSystem, redis_url: str, source: Mapping[str, Any], **more: Any
+    ) -> Path:
+        """A settings file for this process and all that it starts."""
+        path = world.settings(self.folder, system.url, redis_url, source, **more)
+        os.environ["FIELDFARE_CONFIG"] = str(path)
+        return path
+
+    def reference(self, redis_url: str) -> None:
+        """What Celery carries now; taken several times, for the machine may be noisy."""
+        self.took("celery_noop", noop_rate(redis_url, self.of(20_000), self.log))
+
+    def rates(self) -> None:
+        """The figures of the rates, beside the reference of the whole run."""
+        noop = Figure("celery_noop", statistics.median(self.samples["celery_noop"]), "1/s")
+        self.figures.append(noop)
+        for name in (
+            "enrich_changing_sql",
+            "enrich_changing_ldap",
+            "enrich_unchanged",
+            "enrich_sqlite",
+            "enrich_first_fill",
+        ):
+            if name in self.samples:
+                self.figures.append(beside(name, self.samples[name], "1/s", noop))
+
+
+def sql(run: Run, database: Database, redis_url: str) -> None:
+    """Changing and unchanged tickets, with the customer users in the ticket database."""
+    run.say("SQL source")
+    events = run.of(20_000)
+    tickets = range(1, events + 1)
+    system = world.TicketSystem(database.create_database(), events)
+    config = run.config(system, redis_url, world.sql_source())
+    run.took("enrich_first_fill", enrich_rate(config, redis_url, tickets, run.log))
+    system.expect("0", events)
+    for repeat in range(REPEATS):
+        run.reference(redis_url)
+        system.change_everybody(f"r{repeat}")
+        run.took("enrich_changing_sql", enrich_rate(config, redis_url, tickets, run.log))
+        system.expect(f"r{repeat}", events)
+        run.took("enrich_unchanged", enrich_rate(config, redis_url, tickets, run.log))
+    system.close()
+
+
+def ldap(run: Run, database: Database, redis_url: str, slapd: SlapdServer) -> None:
+    """Changing tickets, with the customer users in an LDAP server."""
+    run.say("LDAP source")
+    events = run.of(20_000)
+    words = {"people": "a", "people2": "b"}
+    world.fill(slapd, events, words)
+    system = world.TicketSystem(database.create_database(), events)
+    system.fill("0")
+    for repeat in range(REPEATS):
+        unit = list(words)[repeat % len(words)]
+        config = run.config(system, redis_url, world.ldap_source(slapd, unit))
+        rate = enrich_rate(config, redis_url, range(1, events + 1), run.log)
+        run.took("enrich_changing_ldap", rate)
+        system.expect(words[unit], events)
+    batch = range(1, 202)
+    searches = costs.searches(config, redis_url, batch)
+    run.figures.append(Figure("batch_searches", searches, "searches per source and batch"))
+    system.close()
+
+
+def sqlite(run: Run) -> None:
+    """Changing tickets in a SQLite database, with the embedded Valkey."""
+    run.say("SQLite and the embedded Valkey")
+    events = run.of(20_000)
+    system = world.TicketSystem(f"sqlite:///{run.folder / 'otobo.sqlite'}", events)
+    system.fill("0")
+    with embed.valkey(run.folder / "valkey") as redis_url:
+        config = run.config(system, redis_url, world.sql_source())
+        for repeat in range(REPEATS):
+            system.change_everybody(f"r{repeat}")
+            rate = enrich_rate(config, redis_url, range(1, events + 1), run.log)
+            run.took("enrich_sqlite", rate)
+            system.expect(f"r{repeat}", events)
+    system.close()
+
+
+def single(run: Run, database: Database, redis_url: str) -> None:
+    """One event at a time: how long, and how many statements."""
+    run.say("single events and batches")
+    tickets = range(1, run.of(400) + 1)
+    system = world.TicketSystem(database.create_database(), len(tickets))
+    system.fill("0")
+    system.change_everybody("r0")
+    config = run.config(system, redis_url, world.sql_source())
+    raw = Figure("raw_update_and_commit", costs.raw_update(system, 200), "ms")
+    taken = costs.latency(config, redis_url, system, tickets[200:], run.log)
+    run.samples["single_event_latency"] = taken
+    run.figures.append(beside("single_event_latency", taken, "ms", raw))
+    one = costs.statements(config, redis_url, tickets[:2])
+    run.figures.append(Figure("single_event_statements", one, "statements"))
+    fifty = costs.statements(config, redis_url, tickets[2:53])
+    run.figures.append(Figure("batch_statements", fifty, "statements per 50 tickets"))
+    system.close()
+
+
+def grown(run: Run, database: Database, redis_url: str) -> None:
+    """Memory of a worker, and the cost of an event in a large ticket system."""
+    run.say("growth")
+    system = world.TicketSystem(database.create_database(), run.of(20_000))
+    config = run.config(system, redis_url, world.sql_source())
+    tickets = range(1, system.size + 1)
+    counts = (run.of(5_000), run.of(50_000))
+    first, last = growth.memory(config, redis_url, tickets, counts, run.log)
+    run.say(f"  worker holds {first / 2**20:.0f} MiB, then {last / 2**20:.0f} MiB")
+    run.figures.append(
+        Figure(
+            "worker_memory_growth",
+            round(last / first - 1, 4),
+            "of the memory after the first events",
+        )
+    )
+    system.close()
+    taken = {}
+    for size in (run.of(2_000), run.of(200_000)):
+        system = world.TicketSystem(database.create_database(), size)
+        system.fill("0")
+        config = run.config(system, redis_url, world.sql_source())
+        chosen = range(1, size + 1, size // run.of(2_000))
+        taken[size] = growth.event_milliseconds(config, redis_url, system, chosen, run.log)
+        run.say(f"  {taken[size]:.3f} ms for each event beside {size:,} tickets")
+        system.close()
+    (_, small), (_, large) = sorted(taken.items())
+    reference = Figure("event_at_2000_tickets", small, "ms")
+    run.figures.append(beside("cost_growth", [large], "ms", reference))
+
+
+def idle(run: Run, database: Database, redis_url: str, seconds: float) -> None:
+    """A worker with nothing to do."""
+    run.say("an idle worker")
+    system = world.TicketSystem(database.create_database(), 10)
+    config = run.config(system, redis_url, world.sql_source())
+    used = growth.idle_cpu(config, redis_url, seconds, run.log)
+    run.figures.append(Figure("idle_cost", round(used, 1), "CPU seconds per hour"))
+    system.close()
+
+
+def main() -> int:
+    """Measure; returns 1 where a figure is not as good as it must be."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="the share of events, e.g. 0.05 for a short run"
+    )
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where results are written")
+    arguments = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="fieldfare-bench-") as folder,
+        Database() as database,
+        redis_server() as redis,
+        SlapdServer() as slapd,
+    ):
+        run = Run(Path(folder), arguments.share)
+        try:
+            sql(run, database, redis.url)
+            ldap(run, database, redis.url, slapd)
+            sqlite(run)
+            run.rates()
+            single(run, database, redis.url)
+            grown(run, database, redis.url)
+            idle(run, database, redis.url, max(10.0, 120 * arguments.share))
+        except Stuck as error:
+            run.say(str(error))
+            return 3
+    show(run.figures)
+    write(arguments.results / "latest.jsonl", run.figures)
+    plots.draw(arguments.results, run.figures, run.samples)
+    return 0 if all(figure.reached is not False for figure in run.figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
