@@ -6,6 +6,7 @@ its loop does not move though Redis answers: such a worker takes no message and 
 again. While Redis is away a loop may well stand still, waiting; that is no illness.
 """
 
+import encodings.idna  # noqa: F401 - see below
 import json
 import os
 import socket
@@ -27,6 +28,9 @@ from redis.retry import Retry
 from worker import health
 from worker.broker import redis_url
 from worker.settings import load
+
+# A host's name is encoded with ``idna`` when it is first connected to. A child that is forked while
+# this thread imports that codec could never look up a host again, so it is imported beforehand.
 
 PREFIX = "fieldfare:worker:"
 NAMES = "fieldfare:workers"

@@ -7,7 +7,7 @@ and never attribute values of customer users.
 
 import logging
 import sys
-from typing import Literal
+from typing import Literal, TextIO
 
 import structlog
 
@@ -24,6 +24,23 @@ _LIBRARIES: tuple[structlog.typing.Processor, ...] = (
     structlog.stdlib.add_log_level,
     _STAMP,
 )
+
+
+class _Lines:
+    """Writes whole lines, each at once.
+
+    Without a lock of its own: a child that is forked while a thread of its parent logs would find
+    it locked for ever.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._write = stream.write
+
+    def msg(self, line: str) -> None:
+        """Write one line."""
+        self._write(f"{line}\n")
+
+    debug = info = warning = error = critical = exception = fatal = msg
 
 
 class _OncePerMinute(logging.Filter):
@@ -49,7 +66,8 @@ class _OncePerMinute(logging.Filter):
 
 def configure(level: str = "info", form: Format = "auto") -> None:
     """Set up logging for this process; calling it again replaces what was set up before."""
-    as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
+    stream = sys.stderr
+    as_json = form == "json" or (form == "auto" and not stream.isatty())
     # Tracebacks are printed without local variables: those may hold customer data.
     tail: list[structlog.typing.Processor] = (
         [
@@ -74,11 +92,11 @@ def configure(level: str = "info", form: Format = "auto") -> None:
             _STAMP,
             *tail,
         ],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Lines(stream),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_LIBRARIES,

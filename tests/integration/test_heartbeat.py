@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -197,3 +199,9 @@ def test_names_of_the_dead_are_forgotten_after_an_hour(
     beating.beat()
 
     assert client.zrange("fieldfare:workers", 0, -1) == ["fieldfare-4711@here"]
+
+
+def test_the_codec_of_host_names_is_there_before_a_thread_could_import_it() -> None:
+    # A child that is forked in the middle of that import could never look up a host again.
+    asked = "import sys, worker.heartbeat; sys.exit('encodings.idna' not in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
