@@ -44,7 +44,7 @@ def check(settings: Settings, files: Mapping[Path, bool]) -> Iterator[Finding]:
         yield from found
     except TicketDatabaseMisfit as misfit:
         yield error(ticket_database.SUBJECT, misfit.problem, ticket_database.NOT_STARTING, "")
-    yield from sources.check(settings, engine)
+    yield from sources.check(settings, engine if answers else None)
     yield from otobo_cache.check(settings.tickets.otobo_cache)
     if engine is None or not answers:
         for subject in (fields.SUBJECT, event_modules.SUBJECT):

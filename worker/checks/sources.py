@@ -40,7 +40,7 @@ def check(settings: Settings, engine: Engine | None) -> Iterator[Finding]:
 
     Args:
         settings: the effective settings.
-        engine: of the ticket database; None where its address cannot be used.
+        engine: of the ticket database; None where that is known not to answer.
     """
     if not settings.sources:
         yield error(
@@ -54,7 +54,9 @@ def check(settings: Settings, engine: Engine | None) -> Iterator[Finding]:
             yield skipped(config.source_name, "its table stands in the ticket database")
             continue
         yield from _source(config, engine)
-    if engine is not None and settings.sources:
+    if engine is None:
+        yield skipped(ADDED, "it stands in the ticket database")
+    elif settings.sources:
         yield from _added(settings, engine)
 
 
