@@ -400,7 +400,8 @@ def _events() -> str:
         "`screen` and `fields` tell who owns a value, see "
         "[precedence](../explanation/precedence.md). `time` tells which request the event "
         "belongs to; without it, the time of its arrival is taken. `event_id` is repeated in the "
-        "log, and so is `user_id`.",
+        "log, and so is `user_id`. `traceparent` makes the event part of its publisher's "
+        "[trace](../how-to/monitoring.md#traces).",
     )
 
 

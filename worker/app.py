@@ -14,7 +14,7 @@ import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from worker import broker, heartbeat, metrics_server
+from worker import broker, heartbeat, metrics_server, tracing_workers
 from worker.drain import Handle
 from worker.inbox import Entry, Inbox
 from worker.outcomes import Outcome
@@ -145,3 +145,4 @@ def _sweep() -> int:
 app = make_app(_configuration, _inbox, _handle, _ping, _sweep)
 heartbeat.attach(app)
 metrics_server.attach(app)
+tracing_workers.attach(app)

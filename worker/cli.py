@@ -72,10 +72,10 @@ def emit(
     as_json: Json = False,
 ) -> None:
     """Put events into the inbox: have these tickets looked at."""
-    from worker import bootstrap, render  # noqa: PLC0415 - heavy imports only where needed
+    from worker import bootstrap, render, tracing  # noqa: PLC0415 - heavy imports only where needed
 
-    with answering():
-        inbox = bootstrap.inbox(load())
+    with answering(), tracing.during_command(enabled=(settings := load()).tracing.enabled):
+        inbox = bootstrap.inbox(settings)
         fields: dict[str, str] = {"type": f"ticket.{kind}"}
         if screen:
             fields["screen"] = screen

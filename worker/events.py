@@ -9,6 +9,7 @@ OTOBO's own event names ``TicketCreate`` and ``TicketCustomerUpdate`` are accept
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias
@@ -32,6 +33,8 @@ OTOBO_NAMES: Mapping[str, str] = {
 
 MAX_TICKET_ID = 2**63 - 1
 """The largest value of ``ticket.id`` (BIGINT)."""
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]{0,64})?")
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -62,6 +65,11 @@ def _names(value: Any) -> Any:
     return [name for name in text.replace(",", " ").split() if name]
 
 
+def _traceparent(value: Any) -> Any:
+    """Nobody's event is refused for what is only of use to those who watch."""
+    return value if isinstance(value, str) and _TRACEPARENT.fullmatch(value) else None
+
+
 def _utc(value: datetime | None) -> datetime | None:
     """A time without a zone is UTC."""
     return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
@@ -87,6 +95,11 @@ class _TicketEvent(BaseModel):
     )
     user_id: Annotated[int, Field(gt=0)] | None = Field(
         None, description="The agent who caused it, for the log."
+    )
+    traceparent: Annotated[str | None, BeforeValidator(_traceparent)] = Field(
+        None,
+        description="The publisher's trace (W3C Trace Context); what is no such context is "
+        "ignored.",
     )
 
 
@@ -143,6 +156,8 @@ def dump(event: TicketEvent) -> dict[str, str]:
         entry["fields"] = json.dumps(event.fields, ensure_ascii=False)
     if event.user_id is not None:
         entry["user_id"] = str(event.user_id)
+    if event.traceparent is not None:
+        entry["traceparent"] = event.traceparent
     return entry
 
 

@@ -17,7 +17,7 @@ import redis
 import structlog
 
 from directory.model import SLOTS
-from worker import events, handled, metrics
+from worker import events, handled, metrics, tracing
 from worker import inbox_scripts as scripts
 from worker.entries import NOTE, Entry, decode
 from worker.settings import InboxSettings
@@ -95,14 +95,15 @@ class Inbox:
 
     def publish_many(self, batch: Iterable[events.TicketEvent | Mapping[str, str]]) -> list[str]:
         """Append events in one round trip and ring; returns their ids."""
-        pipeline = self.client.pipeline(transaction=False)
-        for event in batch:
-            fields = event if isinstance(event, Mapping) else events.dump(event)
-            pipeline.xadd(EVENTS, _encodable(fields))
-        if not pipeline.command_stack:
+        told = [one if isinstance(one, Mapping) else events.dump(one) for one in batch]
+        if not told:
             return []
-        pipeline.set(BELL, 1, nx=True, ex=BELL_SECONDS)
-        *ids, rung = pipeline.execute()
+        with tracing.publishing(len(told)) as carried:
+            pipeline = self.client.pipeline(transaction=False)
+            for fields in told:
+                pipeline.xadd(EVENTS, _encodable({**carried, **fields} if carried else fields))
+            pipeline.set(BELL, 1, nx=True, ex=BELL_SECONDS)
+            *ids, rung = pipeline.execute()
         if rung:
             self._call()
         return [entry_id.decode() for entry_id in ids]

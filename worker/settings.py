@@ -347,6 +347,17 @@ class MetricsSettings(BaseModel):
     )
 
 
+class TracingSettings(BaseModel):
+    """Spans for OpenTelemetry; the standard variables (OTEL_…) say where they go."""
+
+    model_config = SECTION
+
+    enabled: bool = Field(
+        False,
+        description="Whether ticket workers and fieldfare emit trace; needs the extra otel.",
+    )
+
+
 class LogSettings(BaseModel):
     """Logs go to standard error, one line for each handled event."""
 
@@ -397,6 +408,7 @@ class Settings(BaseSettings):
     sweep: SweepSettings = Field(default_factory=SweepSettings)
     health: HealthSettings = Field(default_factory=HealthSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
     @model_validator(mode="before")

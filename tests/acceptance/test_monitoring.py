@@ -15,10 +15,15 @@ from typer.testing import CliRunner
 from tests.acceptance.conftest import Installation
 from tests.acceptance.processes import Cli, until
 from tests.acceptance.test_worker import locked, make_tickets, waits_for_lock
+from tests.servers.collector import Collector
 from tests.servers.process import reserve_port
 from worker.cli import app
 
 COUNT = 60
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
+PROCESS = b"process fieldfare:events"
 
 
 def scrape(port: int) -> dict[tuple[str, ...], float]:
@@ -35,7 +40,8 @@ def scrape(port: int) -> dict[tuple[str, ...], float]:
 def emit(client: redis.Redis, tickets: Sequence[int]) -> None:
     """As a producer does that does not ring; the scheduler rings every second."""
     for ticket in tickets:
-        client.xadd("fieldfare:events", {"type": "ticket.created", "ticket_id": str(ticket)})
+        fields = {"type": "ticket.created", "ticket_id": str(ticket), "traceparent": PARENT}
+        client.xadd("fieldfare:events", fields)
 
 
 def health(watched: Cli) -> Result:
@@ -51,8 +57,20 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture
-def watched(installation: Installation, cli: Callable[..., Cli], port: int, tmp_path: Path) -> Cli:
-    """The command line, with metrics and signs of life in places of their own."""
+def collector() -> Iterator[Collector]:
+    with Collector() as server:
+        yield server
+
+
+@pytest.fixture
+def watched(
+    installation: Installation,
+    cli: Callable[..., Cli],
+    port: int,
+    collector: Collector,
+    tmp_path: Path,
+) -> Cli:
+    """The command line, with metrics, spans and signs of life in places of their own."""
     folder = tmp_path / "tmp"
     folder.mkdir()
     return cli(
@@ -60,12 +78,15 @@ def watched(installation: Installation, cli: Callable[..., Cli], port: int, tmp_
         FIELDFARE_METRICS__PORT=str(port),
         FIELDFARE_HEALTH__DIRECTORY=str(tmp_path / "health"),
         FIELDFARE_INBOX__BATCH="20",
+        FIELDFARE_TRACING__ENABLED="true",
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+        OTEL_BSP_SCHEDULE_DELAY="200",
         TMPDIR=str(folder),
     )
 
 
 def test_what_two_children_did_adds_up_and_outlives_them(
-    installation: Installation, watched: Cli, port: int, tmp_path: Path
+    installation: Installation, watched: Cli, port: int, collector: Collector, tmp_path: Path
 ) -> None:
     tickets = sorted(make_tickets(installation, COUNT))
     worker = watched.start("worker", "--concurrency", "2")
@@ -93,6 +114,7 @@ def test_what_two_children_did_adds_up_and_outlives_them(
     assert seen["fieldfare_processes", "events", "beat"] == 1
     assert seen["fieldfare_source_up", "CustomerUser1"] == 1
 
+    until(lambda: collector.bodies().count(PROCESS) == COUNT, "both have handed over their spans")
     children = [int(consumer["name"].split("-")[-2]) for consumer in consumers]
     os.kill(children[0], signal.SIGKILL)
     with installation.redis.client() as client:
@@ -112,6 +134,9 @@ def test_what_two_children_did_adds_up_and_outlives_them(
     assert list((tmp_path / "health").iterdir()) == []
     assert list((tmp_path / "tmp").glob("fieldfare-*")) == []
     assert health(watched).exit_code == 1
+    assert collector.bodies().count(PROCESS) == COUNT + 1
+    assert collector.bodies().count(bytes.fromhex(TRACE)) >= COUNT + 1
+    assert b"VALUE-" not in collector.bodies()
     with installation.redis.client() as client:
         assert list(client.scan_iter("fieldfare:worker*")) == []
 

@@ -15,8 +15,17 @@ from worker.embed import DemoError, EmbeddedServerError
 from worker.metrics import MetricsNotServed
 from worker.settings_errors import SettingsError
 from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
+from worker.tracing import TracingNotInstalled
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+_UNUSABLE = (
+    SettingsError,
+    SourceMisconfigured,
+    TicketDatabaseMisfit,
+    MetricsNotServed,
+    TracingNotInstalled,
+)
 
 
 class Exit(IntEnum):
@@ -35,7 +44,7 @@ def answering() -> Iterator[None]:
     logs.configure("warning", "auto")
     try:
         yield
-    except (SettingsError, SourceMisconfigured, TicketDatabaseMisfit, MetricsNotServed) as error:
+    except _UNUSABLE as error:
         complain(str(error))
         raise typer.Exit(Exit.USAGE) from None
     except (TicketDatabaseUnavailable, DirectoryError, EmbeddedServerError, DemoError) as error:

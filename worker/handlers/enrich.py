@@ -17,7 +17,7 @@ from directory.model import Absent, Answer, Found, Unavailable, source_name
 from mapping.model import Attributes, Decision, EventHint, Labels, Plan, TicketState
 from mapping.plan import NO_LABELS, prepare
 from mapping.values import Several
-from worker import metrics
+from worker import metrics, tracing
 from worker.events import MalformedEventError, TicketCreated, TicketEvent, parse
 from worker.handlers.stale_copies import drop_stale_copies
 from worker.inbox import Entry
@@ -94,7 +94,8 @@ def enrich(entries: Sequence[Entry], services: Services) -> list[Outcome]:
         requests[event.ticket_id].entries.append(entry)
         requests[event.ticket_id].events.append(event)
     hints = {ticket_id: _hints(request, services) for ticket_id, request in requests.items()}
-    verdicts = converge(hints, services)
+    with tracing.batch(entries) as spans:
+        verdicts = converge(hints, services)
     seconds = time.monotonic() - started
     line = log.bind()
     for ticket_id, request in requests.items():
@@ -107,6 +108,7 @@ def enrich(entries: Sequence[Entry], services: Services) -> list[Outcome]:
         len(entries),
         seconds,
     )
+    spans.outcomes(outcomes)
     return outcomes
 
 
@@ -125,7 +127,7 @@ def converge(hints: Hints, services: Services) -> Mapping[int, Verdict]:
         seen = look(still_open, services, hints)
         services.source_states.note(services.directory.health)
         plans = [one.plan for one in seen.values() if one.plan is not None]
-        results = services.tickets.apply(plans)
+        results = tracing.within("apply", services.tickets.apply, plans)
         drop_stale_copies(
             [(one.ticket, one.plan, results[i]) for i, one in seen.items() if one.plan], services
         )
@@ -150,9 +152,11 @@ def look(ticket_ids: Sequence[int], services: Services, hints: Hints) -> dict[in
     Raises:
         TicketDatabaseUnavailable: the ticket database does not answer.
     """
-    loaded = services.tickets.load(ticket_ids, services.ruleset.rules)
+    load = services.tickets.load
+    loaded = tracing.within("load", load, ticket_ids, services.ruleset.rules)
     tickets = loaded.tickets.values()
-    seen = _plan_all(_ask(tickets, services), loaded, services, hints)
+    answers = _ask(tickets, services)
+    seen = tracing.within("plan", _plan_all, answers, loaded, services, hints)
     # An absent that came from the cache is asked anew before it empties a field (D26).
     doubtful = [
         one.ticket
@@ -160,13 +164,14 @@ def look(ticket_ids: Sequence[int], services: Services, hints: Hints) -> dict[in
         if isinstance(one.answer, Absent) and one.answer.cached and one.plan and one.plan.changes
     ]
     if doubtful:
-        seen |= _plan_all(_ask(doubtful, services, fresh=True), loaded, services, hints)
+        answers = _ask(doubtful, services, fresh=True)
+        seen |= tracing.within("plan", _plan_all, answers, loaded, services, hints)
     nameless = {i: one for i, one in seen.items() if one.plan and one.plan.references}
     if nameless:
         wanted = {key for one in nameless.values() if one.plan for key in one.plan.references}
         labels = labels_for(wanted, services)
         answers = {i: one.answer for i, one in nameless.items()}
-        seen |= _plan_all(answers, loaded, services, hints, labels)
+        seen |= tracing.within("plan", _plan_all, answers, loaded, services, hints, labels)
     return seen
 
 
@@ -178,7 +183,8 @@ def _ask(
     wanted = sorted({login for login in logins.values() if login})
     said: Mapping[str, Answer] = {}
     if wanted:
-        said = services.directory.find(wanted, services.ruleset.variables, fresh=fresh)
+        find, variables = services.directory.find, services.ruleset.variables
+        said = tracing.within("lookup", find, wanted, variables, fresh=fresh)
     return {
         ticket_id: said[login] if login else NO_CUSTOMER_USER for ticket_id, login in logins.items()
     }

@@ -184,4 +184,5 @@ def test_the_schema_describes_both_events() -> None:
             "screen",
             "fields",
             "user_id",
+            "traceparent",
         }
