@@ -181,9 +181,12 @@ def rows_for(field: DynamicField, value: Canonical, *, existing: bool) -> tuple[
         if kind.emptied is None or field.multi_value or not existing:
             return ()
         return (kind.emptied,)
-    if kind.holds_list or not field.multi_value:
-        return tuple([_row(kind, scalar) for scalar in value])
-    return tuple([_row(kind, scalar, place) for place, scalar in enumerate(value)])
+    if len(value) == 1 and not field.multi_value:
+        return (_row(kind, value[0]),)
+    indexed = field.multi_value and not kind.holds_list
+    return tuple(
+        [_row(kind, scalar, place if indexed else None) for place, scalar in enumerate(value)]
+    )
 
 
 def holds(field: DynamicField, rows: Sequence[ValueRow], value: Canonical) -> bool:
@@ -207,6 +210,8 @@ def readable(field: DynamicField, value: Canonical, labels: Labels) -> str:
     kind = KINDS[field.field_type]
     if kind.refers:
         return ", ".join(labels.get(key, "") for key in references(field, value))
+    if len(value) == 1:
+        return kind.readable(value[0])
     return ", ".join([kind.readable(scalar) for scalar in value])
 
 

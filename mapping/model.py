@@ -1,8 +1,8 @@
 """The words of planning: rules, dynamic fields, a ticket's state, decisions and plans.
 
 Everything here is immutable and knows no database: the ticket store turns its rows into these,
-and applies what comes back. What a ticket has many of is a NamedTuple: a frozen dataclass takes
-three times as long to make, and a storm makes millions.
+and applies what comes back. What is made anew for each ticket is a NamedTuple: a frozen dataclass
+takes three times as long to make, and a ticket needs dozens.
 """
 
 import dataclasses
@@ -94,8 +94,7 @@ class DynamicField:
         object.__setattr__(self, "multi_value", listed)  # asked for every ticket, told here once
 
 
-@dataclass(frozen=True, slots=True)
-class TicketState:
+class TicketState(NamedTuple):
     """What planning needs to know of one ticket, all of it read in one go.
 
     Attributes:
@@ -107,12 +106,14 @@ class TicketState:
     id: int
     number: str
     customer_user: str | None
-    rows: Mapping[str, tuple[ValueRow, ...]] = dataclasses.field(repr=False)
-    history: tuple[HistoryLine, ...] = dataclasses.field(repr=False)
+    rows: Mapping[str, tuple[ValueRow, ...]]
+    history: tuple[HistoryLine, ...]
+
+    def __repr__(self) -> str:
+        return _without_values(self)
 
 
-@dataclass(frozen=True, slots=True)
-class EventHint:
+class EventHint(NamedTuple):
     """What the events of one ticket tell about the request that raised them.
 
     Attributes:
@@ -208,8 +209,7 @@ class Change(NamedTuple):
         return _without_values(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """All decisions on one ticket, and the changes that follow from them.
 
     Attributes:
@@ -224,12 +224,12 @@ class Plan:
     history_id: int
     decisions: tuple[FieldDecision, ...]
     changes: tuple[Change, ...]
-    watched: Mapping[int, tuple[int, ...]] = dataclasses.field(repr=False)
+    watched: Mapping[int, tuple[int, ...]]
     references: frozenset[tuple[str, str]] = frozenset()
 
 
-def _without_values(item: FieldDecision | Change) -> str:
+def _without_values(item: TicketState | FieldDecision | Change) -> str:
     """The repr of what holds values of a customer user, without them."""
-    hidden = {"insert", "old_text", "new_text"}
+    hidden = {"rows", "history", "insert", "old_text", "new_text"}
     shown = (f"{name}={value!r}" for name, value in item._asdict().items() if name not in hidden)
     return f"{type(item).__name__}({', '.join(shown)})"

@@ -114,8 +114,10 @@ def moment(ticket: TicketState, hints: Iterable[EventHint], precedence: Preceden
     anchor = _anchor(created, updates)
     creation = anchor is not None and _belongs_to_creation(history, anchor, created, updates)
     applying = [hint for hint in hints if _applies(hint, anchor, creation=creation)]
-    screens = tuple(dict.fromkeys([hint.screen for hint in applying if hint.screen]))
-    if not screens and creation and created is not None:
+    screens: tuple[str, ...] = ()
+    if named := [hint.screen for hint in applying if hint.screen]:
+        screens = tuple(dict.fromkeys(named))
+    elif creation and created is not None:
         screens = _inferred_screen(history, created, precedence)
     later = edits = NOTHING
     if foreign := [line for line in writes if line.create_by != precedence.worker_user_id]:
@@ -126,12 +128,14 @@ def moment(ticket: TicketState, hints: Iterable[EventHint], precedence: Preceden
         behind = anchor.id if anchor is not None else 0
         changed = _customer_user_set(updates, ticket.customer_user or "")
         later = _written([line.name for line in foreign if line.id > behind])
-        edits = _written([line.name for line in foreign if line.id > changed])
+        edits = later
+        if changed != behind:
+            edits = _written([line.name for line in foreign if line.id > changed])
     return Moment(
         anchor=anchor,
         creation=creation,
         screens=screens,
-        submitted=_NO_NAMES.union(*[hint.fields for hint in applying]),
+        submitted=_NO_NAMES.union(*[hint.fields for hint in applying if hint.fields]),
         owning=_owning(screens, precedence, creation=creation) if precedence.screens else (),
         later=later,
         edits=edits,
