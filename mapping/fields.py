@@ -190,16 +190,22 @@ def rows_for(field: DynamicField, value: Canonical, *, existing: bool) -> tuple[
 
 
 def holds(field: DynamicField, rows: Sequence[ValueRow], value: Canonical) -> bool:
-    """Whether the rows hold the value, so that nothing needs to be written.
+    """Whether the rows hold the value, so that nothing needs to be written."""
+    return is_settled(field, rows, read(field, rows), value)
 
-    Rows that a race left behind twice never do; writing heals them.
+
+def is_settled(
+    field: DynamicField, rows: Sequence[ValueRow], current: Canonical, value: Canonical
+) -> bool:
+    """The same as ``holds`` where it is known that the rows read as ``current``.
+
+    Rows that a race left behind twice never hold a value; writing heals them.
     """
+    if value and current != value:
+        return False
     if not _is_sound(field, rows):
         return False
-    current = read(field, rows)
-    if value:
-        return current == value
-    return current == read(field, rows_for(field, (), existing=bool(rows)))
+    return bool(value) or current == read(field, rows_for(field, (), existing=bool(rows)))
 
 
 def readable(field: DynamicField, value: Canonical, labels: Labels) -> str:

@@ -4,6 +4,7 @@ A value is one text or several (an LDAP attribute, a Multiselect of the customer
 of a single text apply to each of several. An empty text stays empty, unless a lookup names it.
 """
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,6 +115,7 @@ def _write_date(moment: datetime, read: str, write: str | None) -> str:
     return text if _has_time(read) else text[:10]
 
 
+@functools.cache  # the formats of the settings: a handful
 def _has_time(read: str) -> bool:
     """Whether a format can tell a time of day: it reads the probe's back."""
     return datetime.strptime(_PROBE.strftime(read), read).time() != time()  # noqa: DTZ007

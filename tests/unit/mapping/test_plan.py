@@ -151,14 +151,12 @@ def test_no_value_is_repeated_in_a_warning_or_a_repr() -> None:
     fields = [field("A"), field("B"), field("E", "Date")]
     attributes: Attributes = {"V": "confidential", "W": "confidential"}
 
-    made = planned(
-        ticket(rows={"A": [ValueRow(value_text="confidential old", id=1)]}),
-        attributes,
-        ruleset,
-        fields,
-    )
+    state = ticket(rows={"A": [ValueRow(value_text="confidential old", id=1)]})
+
+    made = planned(state, attributes, ruleset, fields)
 
     assert len(made.decisions) == 3
+    assert repr(state) == "TicketState(id=1, number='2026010110', customer_user='jdoe')"
     assert "confidential" not in repr(made.decisions)
     assert "confidential" not in repr(made.changes)
     assert "confidential" not in " ".join(item.warning for item in made.decisions)
