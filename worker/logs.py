@@ -5,6 +5,7 @@ collector sees one format. Event names are dotted and stable; values are keys be
 and never attribute values of customer users.
 """
 
+import json
 import logging
 import sys
 from typing import Literal, TextIO
@@ -16,6 +17,9 @@ from worker import message_logs
 Format = Literal["auto", "json", "console"]
 
 _OURS = "fieldfare"
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=repr)
+"""Made once: ``json.dumps`` makes one for each line that is not plain ASCII."""
 
 _STAMP = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
@@ -73,7 +77,7 @@ def configure(level: str = "info", form: Format = "auto") -> None:
         [
             structlog.processors.format_exc_info,
             _most_telling_first,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(_as_json),
         ]
         if as_json
         else [
@@ -111,6 +115,10 @@ def configure(level: str = "info", form: Format = "auto") -> None:
     for name in ("celery", "kombu", "amqp", "sqlalchemy"):
         # Celery announces every wake-up call at info: two lines a second of no use to anybody.
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def _as_json(record: structlog.typing.EventDict, **_: object) -> str:
+    return _ENCODER.encode(record)
 
 
 def _add_our_name(
