@@ -9,13 +9,14 @@ JOBS ?= 2
 BIN := .venv/bin
 DEMO := .venv/installed-demo
 TEST := .venv/installed-test
+BENCH := .venv/installed-bench
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --no-emit-index-url $(LOCK_FLAGS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test check conformance servers docs site lock clean
+.PHONY: help demo test check bench conformance servers docs site lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +41,9 @@ servers: ## Install the servers that the tests need (Debian packages; starts non
 
 conformance: $(TEST) servers ## Play what a real OTOBO 11 was seen to do, and compare (CASES=folder for others)
 	@$(BIN)/python -m tests.conformance $(if $(CASES),'$(CASES)')
+
+bench: $(TEST) $(BENCH) servers ## Measure beside an empty Celery task (ten minutes; SHARE=0.05 for a short run)
+	@$(BIN)/python -m benchmarks $(if $(SHARE),--share $(SHARE) --results build/bench)
 
 docs: $(TEST) ## Write docs/reference anew from the code
 	@$(BIN)/python docs/generate.py

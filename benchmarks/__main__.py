@@ -1,4 +1,7 @@
-"""``python -m benchmarks``: measure everything, print a table, write results/latest.jsonl."""
+"""``python -m benchmarks``: measure everything, print a table, write results/latest.jsonl.
+
+A full run also brings docs/performance.md up to date, with its pictures.
+"""
 
 import argparse
 import os
@@ -12,13 +15,14 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import costs, growth, plots, world
-from benchmarks.figures import Figure, beside, show, write
+from benchmarks.figures import Figure, beside, markdown, put_into, show, write
 from benchmarks.processes import Stuck
 from benchmarks.rates import enrich_rate, noop_rate
 from tests.servers import PostgresqlServer, SlapdServer, redis_server
 from worker import embed
 
 RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 REPEATS = 3
 
 
@@ -229,7 +233,11 @@ def main() -> int:
             return 3
     show(run.figures)
     write(arguments.results / "latest.jsonl", run.figures)
-    plots.draw(arguments.results, run.figures, run.samples)
+    if arguments.results == RESULTS:
+        PAGE.write_text(put_into(PAGE.read_text(), markdown(run.figures)))
+        plots.draw(PAGE.parent / "images", run.figures, run.samples)
+    else:
+        plots.draw(arguments.results, run.figures, run.samples)
     return 0 if all(figure.reached is not False for figure in run.figures) else 1
 
 

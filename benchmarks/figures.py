@@ -27,6 +27,9 @@ class Goal:
         return f"{self.of} >= {self.least:g}" if self.least else f"{self.of} <= {self.most:g}"
 
 
+BEGIN = "<!-- Written by `make bench`. -->\n"
+END = "\n<!-- End of what `make bench` writes. -->"
+
 GOALS = {
     "enrich_changing_sql": Goal(least=6),
     "enrich_changing_ldap": Goal(least=3.5),
@@ -85,6 +88,39 @@ def write(path: Path, figures: Sequence[Figure]) -> None:
     """One line of JSON for each figure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(asdict(figure)) + "\n" for figure in figures))
+
+
+def read(path: Path) -> list[Figure]:
+    """The figures of an earlier run."""
+    return [Figure(**json.loads(line)) for line in path.read_text().splitlines()]
+
+
+def markdown(figures: Sequence[Figure]) -> str:
+    """The table of docs/performance.md."""
+    lines = [
+        "| figure | value | unit | beside | ratio | to reach | reached |",
+        "|---|---:|---|---|---:|---|---|",
+    ]
+    for figure in figures:
+        reference = (
+            ""
+            if figure.reference_value is None
+            else f"`{figure.reference}`: {_short(figure.reference_value)}"
+        )
+        ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
+        reached = {True: "yes", False: "**no**", None: ""}[figure.reached]
+        lines.append(
+            f"| `{figure.name}` | {_short(figure.value)} | {figure.unit} | {reference} | {ratio} "
+            f"| {GOALS.get(figure.name, '')} | {reached} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def put_into(page: str, table: str) -> str:
+    """The page with its table between the marks replaced."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table}{END}{after}"
 
 
 def show(figures: Sequence[Figure]) -> None:

@@ -24,6 +24,7 @@ RATES = (
 
 def draw(folder: Path, figures: Sequence[Figure], samples: Mapping[str, Sequence[float]]) -> None:
     """Write rates.svg and latency.svg."""
+    folder.mkdir(parents=True, exist_ok=True)
     # Names of elements that are the same in every run, so that a change is a change of figures.
     plt.rcParams["svg.hashsalt"] = "fieldfare"
     _rates(folder / "rates.svg", figures)
