@@ -15,7 +15,7 @@ from sqlalchemy import Connection, TextClause
 
 from mapping.model import Change, HistoryType, Plan, ValueRow
 from mapping.precedence import may_name
-from worker.tickets.lists import TICKETS, bound, statement
+from worker.tickets.lists import POSTGRESQL, TICKETS, bound, statement
 from worker.tickets.store import Conflict
 from worker.tickets.system import TicketSystem
 
@@ -25,6 +25,17 @@ WHERE object_id {tickets} AND field_id {fields}
 UNION ALL
 SELECT ticket_id, id, history_type_id, create_by, name, 1 FROM ticket_history
 WHERE ticket_id {tickets} AND history_type_id IN (:customer_update, :field_update) AND id > :behind
+"""
+
+# With the line of each plan instead of the first line of all of them: half as many rows to read.
+_LOOK_BEHIND_EACH = """
+SELECT object_id, id, field_id, 0, '', 0 FROM dynamic_field_value
+WHERE object_id {tickets} AND field_id {fields}
+UNION ALL
+SELECT ticket_id, id, history_type_id, create_by, name, 1
+FROM unnest(CAST(:tickets AS BIGINT[]), CAST(:behind AS BIGINT[])) AS plan(ticket, behind)
+JOIN ticket_history ON ticket_id = ticket AND id > behind
+WHERE history_type_id IN (:customer_update, :field_update)
 """
 
 _VALUES = """
@@ -70,11 +81,13 @@ def look(connection: Connection, system: TicketSystem, plans: Sequence[Plan]) ->
         "fields": bound(dialect, sorted(fields)),
         "customer_update": system.type_id(HistoryType.CUSTOMER_UPDATE),
         "field_update": system.type_id(HistoryType.FIELD_UPDATE),
-        "behind": min(plan.history_id for plan in plans),
     }
+    behind = [plan.history_id for plan in plans]
+    asked["behind"] = bound(dialect, behind) if dialect == POSTGRESQL else min(behind)
+    sql = _LOOK_BEHIND_EACH if dialect == POSTGRESQL else _LOOK
     seen = Seen()
     rows, lines = seen.rows, seen.lines
-    found = connection.execute(_statement(dialect, _LOOK), asked).all()
+    found = connection.execute(_statement(dialect, sql), asked).all()
     for ticket_id, id_, kind, author, name, is_line in found:
         if is_line:
             lines[ticket_id].append(Line(id_, kind, author, name))
