@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 
 from directory.config import DatabaseConfig
 from directory.dsn import database_url
-from directory.engines import for_reading, make_engine
+from directory.engines import make_engine
 from directory.errors import DirectoryError
 
 T = TypeVar("T")
@@ -77,7 +77,6 @@ class Database:
         self._make = engine
         self._shared = shared
         self._engine: Engine | None = None
-        self._lent: Engine | None = None
         self._pid = 0
         self._driver: Any = None
         self._ignores_case: dict[tuple[str, str], bool] = {}
@@ -160,7 +159,7 @@ class Database:
 
     def _current_engine(self) -> Engine:
         if self._shared:
-            return self._borrowed()
+            return self._make()
         if self._engine is None or self._pid != os.getpid():
             if self._engine is not None:
                 # The parent process still speaks through these sockets.
@@ -168,12 +167,6 @@ class Database:
             self._engine, self._pid = self._make(), os.getpid()
             self._driver = None
             event.listen(self._engine, "do_connect", partial(self._connect, self._engine))
-        return self._engine
-
-    def _borrowed(self) -> Engine:
-        lent = self._make()
-        if self._engine is None or lent is not self._lent:
-            self._lent, self._engine = lent, for_reading(lent)
         return self._engine
 
     def _connect(

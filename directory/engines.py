@@ -82,17 +82,6 @@ def make_engine(url: URL, timeout: float) -> Engine:
     return engine
 
 
-def for_reading(engine: Engine) -> Engine:
-    """An engine over the same connections, for statements that need no transaction around them.
-
-    On PostgreSQL that saves BEGIN and ROLLBACK, and psycopg forgets at each ROLLBACK which
-    statements the server has prepared. Elsewhere a change of mode costs more than it saves.
-    """
-    if engine.dialect.name != "postgresql":
-        return engine
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
-
-
 def _existing_file(url: URL) -> URL:
     """SQLite makes a file that is not there; a missing source must stay missing."""
     if url.database in (None, "", ":memory:") or str(url.database).startswith("file:"):

@@ -23,7 +23,7 @@ from worker.inbox import Inbox, connect
 from worker.services import Services
 from worker.settings import OtoboCacheSettings, Settings, TicketSettings, load
 from worker.source_states import SourceStates
-from worker.tickets.engine import ticket_engine
+from worker.tickets.engine import for_reading, ticket_engine
 from worker.tickets.history import HistoryLog
 from worker.tickets.otobo_cache import FileCache, NoCache, OtoboCache, RedisCache
 from worker.tickets.sql import SqlTicketStore
@@ -58,16 +58,17 @@ def build(settings: Settings) -> Services:
         statement_timeout=tickets.statement_timeout,
         lock_timeout=tickets.lock_timeout,
     )
+    reading = for_reading(engine)
     inbox_ = inbox(settings)
     return Services(
         settings=settings,
         zone=zone,
-        directory=directory(settings, lambda: engine, inbox_.client, zone),
+        directory=directory(settings, lambda: reading, inbox_.client, zone),
         ruleset=settings.mapping.ruleset(),
         tickets=SqlTicketStore(
             engine, worker_user=tickets.worker_user, batch_size=tickets.batch_size, zone=zone
         ),
-        history=HistoryLog(engine, worker_user=tickets.worker_user, zone=zone),
+        history=HistoryLog(reading, worker_user=tickets.worker_user, zone=zone),
         otobo_cache=otobo_cache(tickets.otobo_cache),
         inbox=inbox_,
         source_states=SourceStates(inbox_.client),

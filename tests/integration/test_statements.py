@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from directory import ldap_connection
 from directory.ldap_messages import Search
@@ -206,3 +206,23 @@ def test_known_answers_cost_no_search(world: World, slapd: SlapdServer) -> None:
 
     assert len(sent) == 0
     assert world.values(second) == {"Phone": ["2"]}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_postgresql_plans_what_is_asked_again_and_again_only_once(world: World) -> None:
+    world.otobo.add_fields(FIVE.values())
+    with world.otobo.engine.begin() as connection:
+        connection.execute(insert(schema.customer_user), [customer_user("anna")])
+    services = world.services(FIVE, sources={"CustomerUser": OWN_TABLE})
+    ticket = world.ticket("anna")
+
+    for phone in range(8):  # each time something is read, and something is written
+        with world.otobo.engine.begin() as connection:
+            connection.execute(update(schema.customer_user).values(phone=str(phone)))
+        (outcome,) = handle(services, changed(ticket))
+        assert outcome.kind is Kind.WRITTEN
+
+    with services.tickets._reading.connect() as connection:  # type: ignore[attr-defined]
+        kept = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars()
+        tables = ("customer_user ", "customer_preferences ", "ticket_history")
+        assert {table for text in kept for table in tables if f"FROM {table}" in text} == {*tables}

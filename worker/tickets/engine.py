@@ -126,6 +126,18 @@ def ticket_engine(
     return engine
 
 
+def for_reading(engine: Engine) -> Engine:
+    """The same connections, for statements that need no transaction around them.
+
+    READ COMMITTED shows each statement what is committed by then, with a transaction or without
+    one. On PostgreSQL that saves BEGIN and ROLLBACK, and at a ROLLBACK psycopg has the server
+    forget the statements that it has prepared. Elsewhere a change of mode costs what it saves.
+    """
+    if engine.dialect.name != "postgresql":
+        return engine
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # The driver would begin transactions by itself, and not where they must begin.
     connection.isolation_level = None

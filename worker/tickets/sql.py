@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mapping.model import DynamicField, Labels, Plan, TicketState
 from worker.tickets.agents import agent_labels
-from worker.tickets.engine import WRITING, Fault, kind_of, reason, unavailable
+from worker.tickets.engine import WRITING, Fault, for_reading, kind_of, reason, unavailable
 from worker.tickets.history import stamp
 from worker.tickets.interference import find_conflicts, take_back
 from worker.tickets.reading import Definitions, read_tickets
@@ -69,6 +69,7 @@ class SqlTicketStore:
             now: the clock; gives moments with a zone.
         """
         self._engine = engine
+        self._reading = for_reading(engine)
         self._worker_user = worker_user
         self._batch_size = batch_size
         self._zone = zone
@@ -217,8 +218,9 @@ class SqlTicketStore:
     @contextmanager
     def _connect(self, *, writing: bool = False) -> Iterator[Connection]:
         """A connection, with the database's errors as the port knows them."""
+        engine = self._engine if writing else self._reading
         try:
-            with self._engine.connect().execution_options(**{WRITING: writing}) as connection:
+            with engine.connect().execution_options(**{WRITING: writing}) as connection:
                 yield connection
         except SQLAlchemyError as error:
             raise unavailable(error) from error
