@@ -10,6 +10,7 @@ OpenTelemetry is imported, and a call costs a comparison. No attribute holds a l
 a field.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, ParamSpec, Protocol, Self, TypeVar
+
+import structlog
 
 from worker.entries import Entry
 from worker.outcomes import Disposition, Outcome
@@ -36,6 +39,8 @@ FLUSH_SECONDS = 3.0
 _PUBLISH = "publish fieldfare:events"
 _PROCESS = "process fieldfare:events"
 _MESSAGING = {"messaging.system": "redis", "messaging.destination.name": "fieldfare:events"}
+
+log = structlog.get_logger("fieldfare")
 
 _Given = ParamSpec("_Given")
 _Got = TypeVar("_Got")
@@ -98,6 +103,8 @@ def begin(processor: "SpanProcessor | None" = None) -> None:
     """
     global _tracing  # noqa: PLW0603 - handlers are plain functions; a process has one tracer
     require()
+    # A collector that is away is tried again and again; only what was lost in the end is told.
+    logging.getLogger("opentelemetry").setLevel(logging.ERROR)
     _tracing = _Tracing(processor)
 
 
@@ -110,6 +117,8 @@ def end() -> None:
         flush = threading.Thread(target=tracing.provider.shutdown, daemon=True)
         flush.start()
         flush.join(FLUSH_SECONDS)
+        if flush.is_alive():
+            log.warning("tracing.not_handed_over", seconds=FLUSH_SECONDS)
 
 
 @contextmanager

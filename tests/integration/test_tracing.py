@@ -9,12 +9,15 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from structlog.testing import capture_logs
 
 from tests.integration.world import World, changed, handle
 from tests.servers.collector import Collector
+from tests.servers.process import reserve_port
 from worker import events, tracing
 from worker.handlers.enrich import enrich
 from worker.inbox import Entry
+from worker.inbox_stats import stats
 from worker.outcomes import Kind
 from worker.services import Services
 from worker.tickets.store import TicketDatabaseUnavailable
@@ -269,6 +272,20 @@ def test_spans_go_where_the_standard_variable_says_before_a_process_ends(
     assert b"publish fieldfare:events" in body
     assert b"fieldfare" in body
     assert b"unknown_service" not in body
+
+
+def test_a_collector_that_is_away_holds_up_no_end_for_long(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracing, "FLUSH_SECONDS", 0.1)
+    with reserve_port() as nobody:
+        port = nobody.getsockname()[1]
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
+        with capture_logs() as logs, tracing.during_command(enabled=True):
+            services.inbox.publish(changed(1))
+
+    assert [line["event"] for line in logs] == ["tracing.not_handed_over"]
+    assert stats(services.inbox).length == 1
 
 
 def test_without_the_extra_it_is_said_what_to_install(
