@@ -107,6 +107,7 @@ def test_a_right_command_line_is_taken(line: str) -> None:
         ("apt-get install no-such-package-at-all", "no-such-package"),
         ("celery -A worker.app inspectt", "No such command"),
         ("cp examples/no.toml /etc", "the repository has no examples/no.toml"),
+        ("docker-compose --profile no up", "there is no profile no"),
         ("docker-compose upp", "docker-compose"),
         ("docker-compose up --detatch", "no option --detatch"),
         ("docker-compose up wroker", "no service"),
