@@ -25,14 +25,19 @@ def is_printed(quoted: str) -> bool:
     """
     pieces = [re.escape(piece) for piece in re.split(r"\s*…\s*", quoted)]
     pattern = re.compile(r".*".join(pieces), re.DOTALL)
-    return any(pattern.search(text) or _is_example(quoted, text) for text in texts())
+    return any(pattern.search(text) for text in texts()) or any(
+        example.fullmatch(quoted) for example in examples()
+    )
 
 
-def _is_example(quoted: str, text: str) -> bool:
-    """Whether a text with something filled in is just what is quoted."""
-    if len(text.replace(GAP, "")) < FEWEST:
-        return False
-    return re.fullmatch(re.escape(text).replace(re.escape(GAP), ".+"), quoted) is not None
+@functools.cache
+def examples() -> Sequence[re.Pattern[str]]:
+    """What fits an example of each text with something filled in, and enough of its own."""
+    return [
+        re.compile(re.escape(text).replace(re.escape(GAP), ".+"))
+        for text in texts()
+        if GAP in text and len(text.replace(GAP, "")) >= FEWEST
+    ]
 
 
 @functools.cache

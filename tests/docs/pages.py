@@ -84,6 +84,11 @@ def count(page: Path, kind: str) -> int:
     return len(_tokens(page, kind)) or len(_tokens(page, f"{kind}_open"))
 
 
+def list_starts(page: Path) -> Sequence[int]:
+    """The number with which each numbered list begins."""
+    return [int(token.attrs.get("start", 1)) for token in _tokens(page, "ordered_list_open")]
+
+
 @functools.cache
 def _parsed(page: Path) -> Sequence[Token]:
     return MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import ROOT, count, name, pages
+from tests.docs.pages import ROOT, count, list_starts, name, pages
 
 DOCS = ROOT / "docs"
 CONFIG = ROOT / ".ci/mkdocs.yml"
@@ -120,6 +120,8 @@ def test_the_site_reads_a_page_as_it_is_meant(site: Path, page: Path) -> None:
     article = html.partition("<article")[2].partition("</article>")[0]
     shown = {element: len(re.findall(rf"<{element}[ >]", article)) for element in MEANT}
     assert shown == {element: count(page, token) for element, token in MEANT.items()}
+    starts = [int(number) for number in re.findall(r'<ol start="(\d+)"', article)]
+    assert starts == [number for number in list_starts(page) if number != 1]
     assert "```" not in article
 
 
