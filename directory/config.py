@@ -220,6 +220,7 @@ class SourceConfig(BaseModel):
     default_list_fields: ClassVar[tuple[str, ...]] = ()
     default_name_fields: ClassVar[tuple[str, ...]] = ()
 
+    kind: str = Field(description="What kind of source it is: sql, ldap, or what a package adds.")
     slot: str = Field("", description='Place in the order: "", "1" … "10".')
     name: str = _option("", "Name", description="A name for people.")
     customer_key: str = _option(
@@ -298,6 +299,19 @@ class SourceConfig(BaseModel):
     def source_name(self) -> str:
         """The name in the key ``Source``: ``CustomerUser``, ``CustomerUser1``."""
         return source_name(self.slot)
+
+    @property
+    def storages(self) -> Mapping[str, str]:
+        """Storages by variable, of the Map's rows that a source reads; a variable's last row wins.
+
+        Dynamic fields stand in the ticket system, and passwords are never read (D18).
+        """
+        secret = {entry.storage for entry in self.map if entry.variable == "UserPassword"}
+        return {
+            entry.variable: entry.storage
+            for entry in self.map
+            if entry.storage_type != "dynamic_field" and entry.storage not in secret
+        }
 
     @property
     def list_fields(self) -> tuple[str, ...]:
@@ -475,9 +489,6 @@ class PreferencesConfig(BaseModel):
     @classmethod
     def _lift_params(cls, data: Any) -> Any:
         return lift_params(data)
-
-
-AnySourceConfig = Annotated[SqlSourceConfig | LdapSourceConfig, Field(discriminator="kind")]
 
 
 def lift_params(data: Any) -> Any:

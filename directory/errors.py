@@ -31,3 +31,17 @@ class SourceMisconfigured(DirectoryError):
         super().__init__(f"source CustomerUser{slot}: {problem}")
         self.slot = slot
         self.problem = problem
+
+
+class SourceKindUnusable(DirectoryError, ValueError):
+    """A kind of customer user source cannot be used; a ``ValueError`` where settings are checked.
+
+    Attributes:
+        kind: the kind's name in the settings.
+        problem: what is wrong, of which package, and what to do.
+    """
+
+    def __init__(self, kind: str, problem: str) -> None:
+        super().__init__(f'kind "{kind}": {problem}')
+        self.kind = kind
+        self.problem = problem

@@ -14,7 +14,11 @@ class CustomerUserSource(Protocol):
     """One place that knows customer users, asked in the order of its slot.
 
     A source is used by one thread at a time. It connects when it is first asked, so it may be
-    built before a process forks, and it recovers by itself after its server was away.
+    built before a process forks, and it recovers by itself after its server was away. Whatever it
+    does, asking several servers in turn included, ends within ``config.timeout`` seconds. What it
+    gives as a reason holds no secret and no value of a customer user.
+
+    ``directory.contract`` has the tests that every source passes.
     """
 
     @property

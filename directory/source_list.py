@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from directory.config import LdapSourceConfig, SourceConfig
+from directory.config import LdapSourceConfig, SourceConfig, SqlSourceConfig
 
 
 def source_list(
@@ -24,5 +24,6 @@ def source_list(
 
 
 def _is_listed(config: SourceConfig, *, read_only: bool) -> bool:
-    ldap = isinstance(config, LdapSourceConfig)
-    return config.read_only and ldap if read_only else not (config.read_only or ldap)
+    if read_only:
+        return config.read_only and isinstance(config, LdapSourceConfig)
+    return isinstance(config, SqlSourceConfig) and not config.read_only

@@ -29,16 +29,6 @@ STAMPS: Mapping[str, str] = {
 """What a table of OTOBO's own says about its rows."""
 
 
-def columns_of(config: SqlSourceConfig) -> Mapping[str, str]:
-    """Columns by variable: the Map without passwords and dynamic fields; the last entry wins."""
-    secret = {entry.storage for entry in config.map if entry.variable == PASSWORD}
-    return {
-        entry.variable: entry.storage
-        for entry in config.map
-        if entry.storage_type != "dynamic_field" and entry.storage not in secret
-    }
-
-
 def stamps_of(foreign_db: bool) -> Mapping[str, str]:
     """Columns by variable of the stamps that a table has."""
     return {} if foreign_db else STAMPS
@@ -73,7 +63,7 @@ class SqlSource:
         except DsnError as error:
             raise SourceMisconfigured(config.slot, error.problem) from None
         self._tickets = Database(ticket_engine, config.timeout, shared=True)
-        self._variables = {**columns_of(config), **stamps_of(config.foreign_db)}
+        self._variables = {**config.storages, **stamps_of(config.foreign_db)}
         self._login_column = self._variables.get("UserLogin", config.customer_key)
         self._name_columns = _name_columns(config)
         types = {entry.storage: entry.storage_type for entry in config.map}

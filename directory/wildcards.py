@@ -4,7 +4,9 @@
 """
 
 import re
+from collections.abc import Iterable
 
+from directory.config import SourceConfig
 from directory.folding import fold
 from directory.ldap_text import escaped
 
@@ -35,3 +37,21 @@ def matches(wanted: str, text: str, *, exact: bool) -> bool:
         wanted, text = fold(wanted), fold(text)
     parts = map(re.escape, re.split(r"\*+", wanted))
     return re.fullmatch(".*".join(parts), text, re.DOTALL) is not None
+
+
+def fitting(
+    texts: Iterable[str | None], term: str, config: SourceConfig, *, exact: bool = False
+) -> frozenset[str]:
+    """The texts that a term finds in a source; an empty term finds all that are not empty.
+
+    Args:
+        texts: what is searched.
+        term: with ``*`` as wildcard; the source's search prefix and suffix are put around it.
+        config: the source's settings.
+        exact: whether case counts.
+    """
+    found = frozenset(filter(None, texts))
+    if not term:
+        return found
+    wanted = pattern(term, config.customer_user_search_prefix, config.customer_user_search_suffix)
+    return frozenset(text for text in found if matches(wanted, text, exact=exact))

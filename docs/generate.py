@@ -193,7 +193,9 @@ form of this page is [settings.schema.json](settings.schema.json); it knows Fiel
 _SOURCES_INTRO = """\
 The customer user sources. Their names are the places in the order: `CustomerUser` is asked first,
 then `CustomerUser1` to `CustomerUser10`. The environment variables are shown for `CustomerUser1`.
-These keys are common to both kinds:
+These keys are common to all kinds. A kind that a package adds has keys of its own besides;
+`fieldfare config schema --source KIND` prints them, and
+[Write a kind of source](../how-to/write-a-source.md) says how to add one.
 """
 
 _MAP_INTRO = """\

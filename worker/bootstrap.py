@@ -9,9 +9,10 @@ from sqlalchemy import make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
+from directory import kinds
 from directory.cache import Cache
 from directory.companions import companions
-from directory.config import AnySourceConfig, LdapSourceConfig
+from directory.config import LdapSourceConfig, SourceConfig, SqlSourceConfig
 from directory.database import TicketEngine
 from directory.directory import Directory
 from directory.ldap import LdapSource
@@ -95,15 +96,20 @@ def directory(
     )
 
 
-def source(config: AnySourceConfig, engine: TicketEngine) -> CustomerUserSource:
+def source(config: SourceConfig, engine: TicketEngine) -> CustomerUserSource:
     """One customer user source.
 
     Raises:
         SourceMisconfigured: it can never work as it is configured.
+        SourceKindUnusable: the package that adds its kind is of no use.
     """
-    if isinstance(config, LdapSourceConfig):
-        return LdapSource(config)
-    return SqlSource(config, engine)
+    match config:
+        case SqlSourceConfig():
+            return SqlSource(config, engine)
+        case LdapSourceConfig():
+            return LdapSource(config)
+        case _:
+            return kinds.build(config)
 
 
 def otobo_cache(settings: OtoboCacheSettings) -> OtoboCache:

@@ -249,11 +249,21 @@ def config_from_otobo(
 
 
 @config_app.command("schema")
-def config_schema() -> None:
+def config_schema(
+    source: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND", help="Of a source of this kind alone, also one that a package adds."
+        ),
+    ] = None,
+) -> None:
     """Print the JSON Schema of the settings, for editors and checks."""
+    from directory import kinds  # noqa: PLC0415
     from worker import render  # noqa: PLC0415
 
-    render.print_json(Settings.model_json_schema(by_alias=False))
+    with answering():
+        model = Settings if source is None else kinds.options_of(source)
+    render.print_json(model.model_json_schema(by_alias=False))
 
 
 def _interrupt(*_: object) -> None:

@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from directory.config import (
-    AnySourceConfig,
     CompanyConfig,
     DatabaseConfig,
     MapEntry,
@@ -22,6 +21,7 @@ from directory.config import (
     lift_params,
 )
 from directory.dsn import DsnError, database_url
+from directory.kinds import AnySourceConfig
 from directory.model import SLOTS
 from worker.otobo_names import MAPPING_KEY, PREFERENCES_KEY, SCREEN_KEY
 

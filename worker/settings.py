@@ -28,7 +28,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from directory.config import AnySourceConfig, CompanyConfig, PreferencesConfig, keyword_keys
+from directory.config import CompanyConfig, PreferencesConfig, SourceConfig, keyword_keys
+from directory.kinds import AnySourceConfig
 from directory.model import SLOTS, source_name
 from mapping import rules
 from mapping.precedence import Precedence
@@ -416,11 +417,11 @@ class Settings(BaseSettings):
     def _accept_otobo_names(cls, data: Any) -> Any:
         return accept_otobo_names(data) if isinstance(data, Mapping) else data
 
-    def source(self, slot: str) -> AnySourceConfig:
+    def source(self, slot: str) -> SourceConfig:
         """The source in a slot."""
         return self.sources[source_name(slot)]
 
-    def source_configs(self) -> tuple[AnySourceConfig, ...]:
+    def source_configs(self) -> tuple[SourceConfig, ...]:
         """The sources in the order in which they are asked."""
         return tuple(sorted(self.sources.values(), key=lambda source: SLOTS.index(source.slot)))
 

@@ -17,6 +17,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings.exceptions import SettingsError as SourceError
 
+from directory import kinds as source_kinds
+
 ENV_PREFIX = "FIELDFARE_"
 CONFIG_VARIABLE = "FIELDFARE_CONFIG"
 SECRETS_VARIABLE = "FIELDFARE_SECRETS_DIR"
@@ -31,7 +33,7 @@ _EXAMPLES_BY_TYPE: Mapping[str, str] = {
     "object": '{ key = "value" }',
 }
 _JSON = f"""{ENV_PREFIX}MAPPING__VARIABLES='{{"UserPhone": "CustomerPhone"}}'"""
-_UNION_TAGS = frozenset({"sql", "ldap"})
+_SOURCE_DEPTH = 2  # sources.CustomerUser1
 
 
 class SettingsError(Exception):
@@ -109,8 +111,9 @@ def explained(path: Path | None, model: type[BaseModel]) -> Iterator[None]:
 
 
 def _problem(detail: ErrorDetails, schema: Mapping[str, Any]) -> str:
-    path = _own_names([str(part) for part in detail["loc"] if part not in _UNION_TAGS], schema)
-    where = ".".join(path) or "settings"
+    above, path, schema = _place([str(part) for part in detail["loc"]], schema)
+    path = _own_names(path, schema)
+    where = ".".join([*above, *path]) or "settings"
     message = detail["msg"].removeprefix("Value error, ")
     match detail["type"]:
         case "extra_forbidden":
@@ -123,9 +126,24 @@ def _problem(detail: ErrorDetails, schema: Mapping[str, Any]) -> str:
         case "value_error":
             return f"{where}: {message}"
         case "union_tag_not_found" | "union_tag_invalid":
-            return f'{where}.kind: must be "sql" or "ldap"; right: kind = "sql"'
+            *kinds, last = source_kinds.names()
+            told = f"{', '.join(kinds)} or {last}, or what a package adds that is installed"
+            return f'{where}.kind: must be {told}; right: kind = "sql"'
         case _:
             return f"{where}: {message}; right: {_example(path, schema)}"
+
+
+def _place(
+    path: list[str], schema: Mapping[str, Any]
+) -> tuple[list[str], list[str], Mapping[str, Any]]:
+    """Where a key path begins, its rest, and the JSON Schema of that rest.
+
+    Pydantic puts the kind of a source behind its name; the rest is said by the kind's own options.
+    """
+    if path[:1] != ["sources"] or len(path) <= _SOURCE_DEPTH:
+        return [], path, schema
+    kind = source_kinds.options_of(path[_SOURCE_DEPTH])
+    return path[:_SOURCE_DEPTH], path[_SOURCE_DEPTH + 1 :], kind.model_json_schema(by_alias=False)
 
 
 def _example(path: Sequence[str], schema: Mapping[str, Any]) -> str:

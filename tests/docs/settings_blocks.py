@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Column, MetaData, String, Table
 
-from directory.config import AnySourceConfig, LdapSourceConfig, SqlSourceConfig
+from directory.config import LdapSourceConfig, SourceConfig, SqlSourceConfig
 from tests.docs.world import PASSWORD, READER, World
 from worker import toml
 from worker.settings import Settings
@@ -130,7 +130,7 @@ def prepare(settings: Settings, world: World, folder: Path) -> dict[str, str]:
     return where
 
 
-def known_logins(settings: Settings) -> Iterator[tuple[AnySourceConfig, str]]:
+def known_logins(settings: Settings) -> Iterator[tuple[SourceConfig, str]]:
     """Each source, and somebody whom it must know."""
     for source in settings.source_configs():
         if isinstance(source, SqlSourceConfig):

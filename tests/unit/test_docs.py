@@ -25,7 +25,11 @@ TEXTS = sorted(
     [
         *PAGES,
         *(ROOT / "docs").rglob("*.json"),
-        *(path for path in (ROOT / "examples").rglob("*") if path.is_file()),
+        *(
+            path
+            for path in (ROOT / "examples").rglob("*")
+            if path.is_file() and path.suffix != ".pyc"
+        ),
     ]
 )
 EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 
 from directory.companions import Companions, companions
-from directory.config import AnySourceConfig, LdapSourceConfig, SourceConfig, SqlSourceConfig
+from directory.config import LdapSourceConfig, SourceConfig, SqlSourceConfig
 from directory.database import DatabaseFault
 from directory.dsn import DsnError, database_url
 from directory.errors import SourceMisconfigured, SourceUnavailable
@@ -60,7 +60,7 @@ def check(settings: Settings, engine: Engine | None) -> Iterator[Finding]:
         yield from _added(settings, engine)
 
 
-def _source(config: AnySourceConfig, engine: Engine | None) -> Iterator[Finding]:
+def _source(config: SourceConfig, engine: Engine | None) -> Iterator[Finding]:
     subject = config.source_name
     try:
         yield from _transport(subject, config)
@@ -102,10 +102,10 @@ def _silent(subject: str, reason: str) -> Finding:
     )
 
 
-def _transport(subject: str, config: AnySourceConfig) -> Iterator[Finding]:
+def _transport(subject: str, config: SourceConfig) -> Iterator[Finding]:
     if isinstance(config, LdapSourceConfig):
         yield from transport.of_ldap(subject, config)
-    elif not config.in_ticket_database:
+    elif isinstance(config, SqlSourceConfig) and not config.in_ticket_database:
         try:
             url = database_url(config)
         except DsnError as problem:

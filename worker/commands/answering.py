@@ -9,7 +9,7 @@ import redis
 import typer
 from rich.console import Console
 
-from directory.errors import DirectoryError, SourceMisconfigured
+from directory.errors import DirectoryError, SourceKindUnusable, SourceMisconfigured
 from worker import logs
 from worker.embed import DemoError, EmbeddedServerError
 from worker.metrics import MetricsNotServed
@@ -21,6 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 
 _UNUSABLE = (
     SettingsError,
+    SourceKindUnusable,
     SourceMisconfigured,
     TicketDatabaseMisfit,
     MetricsNotServed,

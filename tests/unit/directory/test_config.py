@@ -6,13 +6,13 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from directory.config import (
-    AnySourceConfig,
     CompanyConfig,
     LdapSourceConfig,
     PreferencesConfig,
     SqlSourceConfig,
     lift_params,
 )
+from directory.kinds import AnySourceConfig
 
 SHIPPED: dict[str, Any] = {
     "Name": "Database Backend",
