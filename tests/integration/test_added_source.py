@@ -244,6 +244,7 @@ def test_the_page_shows_the_example_as_it_is() -> None:
     files = [path.read_text() for path in sorted(EXAMPLE.iterdir()) if path.suffix != ".md"]
     shown = [*blocks("python"), blocks("toml")[ENTRY_POINT]]
 
-    assert len(shown) > len(blocks("toml"))
+    assert {block.language for block in fences()[PAGE]} == {"python", "sh", "toml"}
+    assert len(blocks("toml")) == len((ENTRY_POINT, SETTINGS))
     assert [text for text in shown if not any(text in file for file in files)] == []
     assert tomllib.loads(shown[-1])["project"]["entry-points"]["fieldfare.sources"]
