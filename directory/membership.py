@@ -5,6 +5,7 @@ hundred: it is compiled once, and the server prepares it and keeps its plan. To 
 is a parameter of its own.
 """
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.types import NullType
 
 TAKES_LISTS = "postgresql"
+_SPECIAL = re.compile(r'["\\]')
 
 
 def one_of(key: ColumnElement[Any], name: str, backend: str) -> ColumnElement[bool]:
@@ -34,5 +36,8 @@ def sent(values: Collection[str], backend: str) -> str | list[str]:
     """The values of a parameter that ``one_of`` speaks of."""
     if backend != TAKES_LISTS:
         return list(values)
-    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
-    return "{" + ",".join([f'"{value}"' for value in quoted]) + "}"
+    if not values:
+        return "{}"
+    if _SPECIAL.search("".join(values)):
+        values = [_SPECIAL.sub(r"\\\g<0>", value) for value in values]
+    return '{"' + '","'.join(values) + '"}'

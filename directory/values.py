@@ -7,6 +7,7 @@ decimals, times have a fraction only if there is one, and a zone the way Postgre
 import json
 import math
 import re
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,8 +27,9 @@ def to_value(value: Any) -> AttributeValue | None:
         None for NULL, bytes for bytes that are not UTF-8, a tuple for an array (without its
         NULLs), else text.
     """
-    if value is None or isinstance(value, str):
-        return value
+    usual = _USUAL.get(type(value))
+    if usual is not None:
+        return usual(value)
     if isinstance(value, list | tuple):
         texts = (to_text(item) for item in value)
         return tuple(text for text in texts if text is not None)
@@ -47,10 +49,8 @@ def to_text(value: Any) -> str | None:  # noqa: C901, PLR0911 - one line for eac
             return value
         case bool():
             return "1" if value else "0"
-        case int():
-            return str(value)
         case datetime():
-            return f"{_moment(value)}{_offset(value)}"
+            return _moment(value)
         case float():
             return _float(value)
         case Decimal():
@@ -92,7 +92,7 @@ def _fraction(microseconds: int) -> str:
 def _moment(value: datetime) -> str:
     if value.microsecond == 0 and value.tzinfo is None:
         return str(value)
-    return f"{value.date().isoformat()} {_time(value.timetz())}"
+    return f"{value.date().isoformat()} {_time(value.timetz())}{_offset(value)}"
 
 
 def _time(value: time) -> str:
@@ -116,3 +116,7 @@ def _duration(value: timedelta) -> str:
     minutes, seconds = divmod(size // timedelta(seconds=1), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{sign}{hours:02}:{minutes:02}:{seconds:02}{_fraction(size.microseconds)}"
+
+
+_USUAL: Mapping[type, Callable[[Any], AttributeValue]] = {str: str, int: str, datetime: _moment}
+"""What nearly all values of nearly all tables are; asked for by type, since there are so many."""
