@@ -113,9 +113,11 @@ class Directory:
             said = self._ask(source, still_open, fresh=fresh)
             for login in still_open:
                 answer = said[login]
-                if isinstance(answer, Absent):
+                if isinstance(answer, Found):
+                    answers[login] = answer
+                elif isinstance(answer, Absent):
                     absent[login] = _both(absent.get(login), answer)
-                elif isinstance(answer, Unavailable) and _may_be_skipped(source):
+                elif _may_be_skipped(source):
                     skipped.setdefault(login, answer)
                 else:
                     answers[login] = answer
@@ -223,12 +225,13 @@ class Directory:
             said = source.find(logins)
         else:
             said = self._cache.find(source, logins, fresh=fresh)
+        slot = source.config.slot
         for answer in said.values():
             if isinstance(answer, Unavailable):
-                self._health[source.config.slot] = answer.reason
+                self._health[slot] = answer.reason
                 break
             if not answer.cached:
-                self._health[source.config.slot] = ""
+                self._health[slot] = ""
         return said
 
     def _complete(

@@ -8,7 +8,20 @@ from directory.contract.place import MortalPlace, Place
 from directory.errors import SourceUnavailable
 from directory.model import Absent, Answer, Found, Unavailable
 
-ODD_LOGINS = ("jd*e", "jd%e", "jd_e", "*", "%", "(uid=*)", "j'doe", 'j"doe', "j\\doe", "jdoe;--")
+ODD_LOGINS = (
+    "jd*e",
+    "jd%e",
+    "jd_e",
+    "*",
+    "%",
+    "(uid=*)",
+    "j'doe",
+    'j"doe',
+    "j\\doe",
+    "jdoe;--",
+    "{j,d}",
+    "NULL",
+)
 """Wildcards, quotes and ends of statements somewhere; plain letters here."""
 
 IMPOSSIBLE_LOGINS = (
