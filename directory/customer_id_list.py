@@ -20,7 +20,7 @@ from directory.ldap_wire import Deadline
 from directory.membership import one_of, sent
 from directory.rows import from_table
 from directory.values import to_text
-from directory.wildcards import ESCAPE, ldap_assertion, like, matches, pattern
+from directory.wildcards import ESCAPE, fitting, ldap_assertion, like, pattern
 
 _VALID = table("valid", column("id"), column("name"))
 
@@ -58,18 +58,14 @@ def ids_in_table(
         column_valid: ColumnClause[Any] = column(config.customer_valid)
         statement = statement.where(one_of(column_valid, "valid", database.backend))
         parameters["valid"] = sent(sorted(valid), database.backend)
-    wanted = _wanted(config, term)
+    wanted = pattern(term, config)
     if term:
         searched = like(wanted) if config.compares_case else like(wanted).lower()
         key = customer if config.compares_case else sqlalchemy.func.lower(customer)
         statement = statement.where(key.like(searched, escape=ESCAPE))
     rows = database.rows(statement, database.deadline(), parameters)
     texts = (to_text(value) for (value,) in rows)
-    return frozenset(
-        text
-        for text in texts
-        if text and (not term or matches(wanted, text, exact=config.compares_case))
-    )
+    return fitting(texts, term, config, exact=config.compares_case)
 
 
 def ids_in_ldap(
@@ -87,7 +83,7 @@ def ids_in_ldap(
         SourceUnavailable: the server does not answer, or does not answer in full.
     """
     attribute = config.customer_id.lower()
-    wanted = _wanted(config, term) if term else "*"
+    wanted = pattern(term, config) if term else "*"
     filters = [f"({attribute}={ldap_assertion(wanted, config.source_charset)})"]
     filters += [config.always_filter] if config.always_filter else []
     if valid_only and config.customer_user_valid_filter:
@@ -105,10 +101,4 @@ def ids_in_ldap(
         for entry in reply.entries
         for octets in entry.attributes.get(attribute, ())
     )
-    return frozenset(
-        text for text in texts if text and (not term or matches(wanted, text, exact=False))
-    )
-
-
-def _wanted(config: SqlSourceConfig | LdapSourceConfig, term: str) -> str:
-    return pattern(term, config.customer_user_search_prefix, config.customer_user_search_suffix)
+    return fitting(texts, term, config)

@@ -14,8 +14,9 @@ ESCAPE = "!"
 """What makes ``%`` and ``_`` literal in a LIKE; a backslash would need two forms of quoting."""
 
 
-def pattern(term: str, prefix: str, suffix: str) -> str:
+def pattern(term: str, config: SourceConfig) -> str:
     """A search term with the source's prefix and suffix around it."""
+    prefix, suffix = config.customer_user_search_prefix, config.customer_user_search_suffix
     return f"{prefix}{term.strip()}{suffix}"
 
 
@@ -53,5 +54,5 @@ def fitting(
     found = frozenset(filter(None, texts))
     if not term:
         return found
-    wanted = pattern(term, config.customer_user_search_prefix, config.customer_user_search_suffix)
+    wanted = pattern(term, config)
     return frozenset(text for text in found if matches(wanted, text, exact=exact))

@@ -2,12 +2,26 @@
 
 import pytest
 
-from directory.wildcards import ldap_assertion, like, matches, pattern
+from directory.config import SourceConfig
+from directory.wildcards import fitting, ldap_assertion, like, matches, pattern
+
+
+def searched(prefix: str, suffix: str) -> SourceConfig:
+    return SourceConfig.model_validate(
+        {
+            "kind": "sql",
+            "customer_key": "login",
+            "customer_id": "customer",
+            "map": {},
+            "customer_user_search_prefix": prefix,
+            "customer_user_search_suffix": suffix,
+        }
+    )
 
 
 def test_a_term_stands_between_the_prefix_and_the_suffix_of_the_source() -> None:
-    assert pattern(" jane ", "*", "*") == "*jane*"
-    assert pattern("jane", "", "*") == "jane*"
+    assert pattern(" jane ", searched("*", "*")) == "*jane*"
+    assert pattern("jane", searched("", "*")) == "jane*"
 
 
 @pytest.mark.parametrize(
@@ -40,3 +54,12 @@ def test_what_fits_is_decided_letter_by_letter(
     wanted: str, text: str, exact: bool, fits: bool
 ) -> None:
     assert matches(wanted, text, exact=exact) is fits
+
+
+def test_a_term_finds_the_texts_that_fit_it_and_none_finds_all_there_are() -> None:
+    texts = ["acme", "Acme", "beta", "beta", "", None]
+
+    assert fitting(texts, "", searched("", "")) == {"acme", "Acme", "beta"}
+    assert fitting(texts, "A*", searched("", "")) == {"acme", "Acme"}
+    assert fitting(texts, "A", searched("", "*"), exact=True) == {"Acme"}
+    assert fitting(texts, "m", searched("", "*")) == set()
