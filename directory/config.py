@@ -5,9 +5,10 @@ A block copied from ``Kernel/Config.pm`` and written as JSON or TOML is accepted
 The options and their defaults follow the admin manual's chapter "Customer User Back Ends".
 """
 
+import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import (
     AliasChoices,
@@ -77,6 +78,32 @@ def keyword_keys(schema: dict[str, Any]) -> None:
 def _digits_as_number(value: Any) -> Any:
     """Perl tells numbers from texts no more than an environment variable does."""
     return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def _unfolded(model: type[BaseModel], data: Any) -> Any:
+    """Lists and tables that are JSON texts, as an environment variable has to hold them."""
+    if not isinstance(data, Mapping):
+        return data
+    return {
+        key: _from_json(value)
+        if isinstance(value, str) and key in model.model_fields and _holds_many(model, key)
+        else value
+        for key, value in data.items()
+    }
+
+
+def _holds_many(model: type[BaseModel], key: str) -> bool:
+    annotation = model.model_fields[key].annotation
+    origins = {get_origin(one) for one in (annotation, *get_args(annotation))}
+    return any(isinstance(one, type) and issubclass(one, tuple | Mapping) for one in origins)
+
+
+def _from_json(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, list | dict) else text
 
 
 Flag = Annotated[bool, BeforeValidator(_empty_as_zero)]
@@ -202,7 +229,7 @@ class DatabaseConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _lift_params(cls, data: Any) -> Any:
-        return lift_params(data)
+        return _unfolded(cls, lift_params(data))
 
     @model_validator(mode="after")
     def _one_address(self) -> "DatabaseConfig":
@@ -284,7 +311,7 @@ class SourceConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _lift_params(cls, data: Any) -> Any:
-        return lift_params(data)
+        return _unfolded(cls, lift_params(data))
 
     @field_validator("slot", mode="before")
     @classmethod

@@ -111,6 +111,49 @@ def test_the_environment_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> Non
     assert settings.mapping.variables == {"UserPhone": "Phone"}
 
 
+def test_a_source_and_a_company_may_come_from_the_environment_with_lists_and_tables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {
+        "KIND": "ldap",
+        "HOST": '["one.example.org", "two.example.org"]',
+        "BASE_DN": "dc=x",
+        "CUSTOMER_KEY": "uid",
+        "CUSTOMER_ID": "mail",
+        "MAP": '{"UserLogin": "uid"}',
+        "TLS__START_TLS": "true",
+        "CUSTOMER_USER_NAME_FIELDS": '["cn"]',
+    }.items():
+        monkeypatch.setenv(f"FIELDFARE_SOURCES__CUSTOMERUSER1__{name}", value)
+    monkeypatch.setenv("FIELDFARE_COMPANIES__CUSTOMERCOMPANY__MAP", '{"CustomerRoom": "room"}')
+    write(MINIMAL)
+
+    settings = load()
+
+    source = settings.source("1")
+    assert isinstance(source, LdapSourceConfig)
+    assert source.host == ("one.example.org", "two.example.org")
+    assert source.storages == {"UserLogin": "uid"}
+    assert source.tls.start_tls
+    assert source.name_fields == ("cn",)
+    (company,) = settings.company_configs()
+    assert [(one.variable, one.storage) for one in company.map] == [("CustomerRoom", "room")]
+
+
+@pytest.mark.parametrize("host", ["ldap.example.org", "ldap://[::1]:389", "[::1]", "389"])
+def test_a_single_host_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("FIELDFARE_SOURCES__CUSTOMERUSER__HOST", host)
+    write(
+        MINIMAL + '[sources.CustomerUser]\nkind = "ldap"\nbase_dn = "dc=x"\n'
+        'customer_key = "uid"\ncustomer_id = "mail"\nmap = { UserLogin = "uid" }\n'
+    )
+
+    source = load().source("")
+
+    assert isinstance(source, LdapSourceConfig)
+    assert source.host == (host,)
+
+
 def test_a_password_of_a_source_may_come_from_the_environment_or_a_secret_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
