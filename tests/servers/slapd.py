@@ -83,7 +83,8 @@ class SlapdServer(Server):
                 self.base_dn,
                 {"objectClass": ["dcObject", "organization"], "dc": "example", "o": "Example"},
             )
-            self._add_units()
+            with self._connect() as connection:
+                self._add_units(connection)
 
     def command(self) -> Sequence[str]:
         return (
@@ -109,7 +110,7 @@ class SlapdServer(Server):
             ServerFailed: the server refuses it, with the server's reason.
         """
         with self._connect() as connection:
-            _check(dn, connection.add(dn, attributes=dict(attrs)))
+            _add(connection, dn, attrs)
 
     def load(self, ldif: str) -> None:
         """Add entries many at a time, with the server stopped for as long as it takes."""
@@ -132,11 +133,12 @@ class SlapdServer(Server):
             for dn in sorted((entry["dn"] for entry in entries), key=len, reverse=True):
                 if dn != self.base_dn:
                     _check(dn, connection.delete(dn))
-        self._add_units()
+            self._add_units(connection)
 
-    def _add_units(self) -> None:
+    def _add_units(self, connection: Any) -> None:
         for unit in UNITS:
-            self.add(f"ou={unit},{self.base_dn}", {"objectClass": "organizationalUnit", "ou": unit})
+            attrs = {"objectClass": "organizationalUnit", "ou": unit}
+            _add(connection, f"ou={unit},{self.base_dn}", attrs)
 
     @contextmanager
     def _connect(self) -> Iterator[Any]:  # ldap3's stubs do not know the answers of SAFE_SYNC
@@ -154,6 +156,10 @@ class SlapdServer(Server):
         finally:
             # Connection's own context manager leaves a connection open that was bound before.
             connection.unbind()
+
+
+def _add(connection: Any, dn: str, attrs: Mapping[str, object]) -> None:
+    _check(dn, connection.add(dn, attributes=dict(attrs)))
 
 
 def _check(dn: str, answer: tuple[Any, ...]) -> None:
