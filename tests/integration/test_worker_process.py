@@ -122,7 +122,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing(
     client.set("test:gate", 1)
     publish(inbox, 1, 50)
     victim = start(pool)
-    until(lambda: client.llen("test:begun") == 20, "the first batch is begun")
+    until(lambda: client.llen("test:done") == 10, "half of the first batch is done")
     victim.kill()
     assert done(client) == set(range(1, 11)), "killed when half of the batch was done"
     client.delete("test:gate")
