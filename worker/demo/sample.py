@@ -67,6 +67,9 @@ worker_user = "fieldfare"
 [redis]
 url = "{redis_url}"
 
+[health]
+directory = "{folder}/health"
+
 [sources.CustomerUser]
 name = "CRM"
 kind = "sql"
