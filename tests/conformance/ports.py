@@ -9,11 +9,11 @@ from collections.abc import Mapping
 class Gate:
     """A port on which nothing listens until it is opened; then a server answers there.
 
-    The port stays ours while it is closed, so that nobody else can come to listen on it.
+    The port stays ours, open or closed, so that nobody else can come to listen on it.
     """
 
     def __init__(self) -> None:
-        self._reserved: socket.socket | None = _bound(0)
+        self._reserved = _bound(0)
         self.port: int = self._reserved.getsockname()[1]
         self._listener: socket.socket | None = None
         self._ends: list[socket.socket] = []
@@ -22,7 +22,7 @@ class Gate:
         """Let the server that listens on ``target`` answer here, too."""
         if self._listener is not None:
             return
-        listener, self._reserved = self._reserved or _bound(self.port), None
+        listener = _bound(self.port)
         listener.listen()
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener, target), daemon=True).start()
@@ -39,13 +39,11 @@ class Gate:
         ends, self._ends = self._ends, []
         for end in ends:
             _break(end)
-        self._reserved = _bound(self.port)
 
     def close(self) -> None:
         """Give the port back."""
         self.shut()
-        if self._reserved is not None:
-            self._reserved.close()
+        self._reserved.close()
 
     def _accept(self, listener: socket.socket, target: int) -> None:
         with contextlib.suppress(OSError):
