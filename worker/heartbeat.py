@@ -25,7 +25,7 @@ from celery.beat import Scheduler
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from worker import health
+from worker import health, watchdog
 from worker.broker import redis_url
 from worker.settings import load
 
@@ -45,6 +45,7 @@ _LOOP_EVERY = 5.0
 _FORGET_NAMES = 3600.0
 
 _NO_FILE = "heartbeat.no_file"
+_NO_WATCHDOG = "heartbeat.no_watchdog"
 _NOT_TOLD = "heartbeat.not_told"
 _STANDS_STILL = "heartbeat.stands_still"
 
@@ -179,6 +180,7 @@ class Heartbeat:
         self._note(_STANDS_STILL, "its loop does not come round any more" if stands else "")
         if not stands:
             self._try(_NO_FILE, OSError, lambda: health.touch(self._folder, self._file))
+            self._try(_NO_WATCHDOG, OSError, watchdog.alive)
         ask = self._client.ping if stands else self._tell
         answered = self._try(_NOT_TOLD, redis.RedisError, ask)
         if not answered:

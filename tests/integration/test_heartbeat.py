@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -189,6 +190,25 @@ def test_where_no_file_can_be_written_redis_is_told_all_the_same(
         ("heartbeat.no_file", "warning")
     ]
     assert str(tmp_path / "taken") in logs[0]["reason"]
+
+
+def test_systemd_is_told_of_one_that_is_well_alone(
+    beating: Heartbeat, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "1")
+        beating.moved()
+        assert beating.beat()
+        assert systemd.recv(100) == b"WATCHDOG=1"
+
+        clock.now += 1000
+        assert not beating.beat()
+        with pytest.raises(BlockingIOError):
+            systemd.recv(100)
+    beating.stop()
 
 
 def test_names_of_the_dead_are_forgotten_after_an_hour(
