@@ -155,7 +155,9 @@ def prepare(folder: Path, redis_url: str, ldap_uri: str | None = None) -> World:
     fresh = not (folder / "tickets.sqlite").exists()
     world = World(folder, folder / "fieldfare.toml", fresh)
     if not (folder / "crm.sqlite").exists():
-        _make_crm(create_engine(f"sqlite:///{folder}/crm.sqlite"))
+        engine = create_engine(f"sqlite:///{folder}/crm.sqlite")
+        make_crm(engine)
+        engine.dispose()
     if fresh:
         _make_ticket_system(world)
     ldap = _LDAP_SETTINGS.format(uri=ldap_uri) if ldap_uri else ""
@@ -189,14 +191,14 @@ def ldif() -> str:
     return "\n".join((suffix, people, *entries, ""))  # ldaptor wants an empty line at the end
 
 
-def _make_crm(engine: Engine) -> None:
+def make_crm(engine: Engine) -> None:
+    """The table of the first source, with its people."""
     metadata = MetaData()
     columns = (Column(name, String(200), primary_key=name == "login") for name in _CONTACTS[0])
     contacts = Table("contacts", metadata, *columns)
     metadata.create_all(engine)
     with engine.begin() as connection:
         connection.execute(insert(contacts), [dict(contact) for contact in _CONTACTS])
-    engine.dispose()
 
 
 def _make_ticket_system(world: World) -> None:
@@ -205,6 +207,11 @@ def _make_ticket_system(world: World) -> None:
     seed(engine)
     engine.dispose()
     otobo = Otobo(world.ticket_url)
+    add_fields(otobo)
+    otobo.close()
+
+
+def add_fields(otobo: Otobo) -> None:
+    """The ticket's dynamic fields."""
     for name, (field_type, config) in FIELDS.items():
         otobo.add_field(name, field_type, config)
-    otobo.close()
