@@ -14,6 +14,8 @@ from worker.inbox_scripts import MAX_FIELD_BYTES, MAX_FIELDS
 NOTE = "fieldfare."
 """Fields of an entry that begin so are notes of ours, not the producer's words."""
 
+_NOTE = NOTE.encode()
+
 _YEAR_9999 = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 _ENTRY_ID = re.compile(r"\d{1,20}-\d{1,20}", re.ASCII)
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
@@ -60,21 +62,21 @@ def decode(entry_id: bytes, raw: Mapping[bytes, bytes], deliveries: int) -> tupl
         The entry, and an empty text. Where the entry cannot be read, it comes without fields,
         and the text says why without repeating what was sent.
     """
-    prefix = NOTE.encode()
-    own = {name: value for name, value in raw.items() if not name.startswith(prefix)}
+    own = {name: value for name, value in raw.items() if not name.startswith(_NOTE)}
     fields: dict[str, str] = {}
     problem = ""
     if len(own) > MAX_FIELDS:
         problem = f"more than {MAX_FIELDS} fields"
-    elif any(len(part) > MAX_FIELD_BYTES for pair in own.items() for part in pair):
+    elif max(map(len, (*own, *own.values())), default=0) > MAX_FIELD_BYTES:
         problem = f"a field of more than {MAX_FIELD_BYTES} bytes"
     else:
         try:
             fields = {name.decode(): value.decode() for name, value in own.items()}
         except UnicodeDecodeError:
             problem = "a field is not UTF-8"
-    origin = note(raw, "origin")
-    attempts = note(raw, "attempts")
+    noted = len(own) < len(raw)
+    origin = note(raw, "origin") if noted else ""
+    attempts = note(raw, "attempts") if noted else ""
     entry = Entry(
         entry_id.decode(),
         fields,

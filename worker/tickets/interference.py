@@ -161,19 +161,21 @@ def _has_foreign_row(plan: Plan, seen: Seen, *, written: bool) -> bool:
     Our rows are there for sure, so counting tells whether there are foreign ones.
     """
     rows, ticket_id = seen.rows, plan.ticket_id
-    new = dict.fromkeys(plan.watched, 0)
     kept: dict[int, Sequence[int]] = dict(plan.watched)
+    new: dict[int, int] = {}
     for change in plan.changes:
-        kept[change.field_id] = change.delete_ids
-        if written:
-            kept[change.field_id] = sorted(change.delete_ids)[: len(change.insert)]
-            new[change.field_id] = len(added_rows(change))
+        old: Sequence[int] = change.delete_ids
+        if written and len(old) != len(change.insert):
+            old = sorted(old)[: len(change.insert)]
+            new[change.field_id] = len(change.insert) - len(old)
+        kept[change.field_id] = old
     for field_id, ids in kept.items():
         found = rows.get((ticket_id, field_id), ())
         if len(found) != len(ids) + new.get(field_id, 0):
             return True
-        if any(id_ not in found for id_ in ids):
-            return True
+        for id_ in ids:
+            if id_ not in found:
+                return True
     return False
 
 

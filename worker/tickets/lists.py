@@ -44,11 +44,12 @@ def array(values: Sequence[Scalar]) -> str:
     Args:
         values: numbers or texts, not both; None stands among either.
     """
-    if None in values:
-        return f"{{{','.join(map(_element, values))}}}"
-    if values and isinstance(values[0], str):
-        return f"{{{','.join([_element(value) for value in values])}}}"
-    return f"{{{','.join(map(str, values))}}}"
+    if None not in values:
+        if not (values and isinstance(values[0], str)):
+            return f"{{{','.join(map(str, values))}}}"
+    elif values.count(None) == len(values):
+        return f"{{{','.join(['NULL'] * len(values))}}}"
+    return f"{{{','.join([_element(value) for value in values])}}}"
 
 
 def _element(value: Scalar) -> str:
