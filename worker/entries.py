@@ -45,9 +45,14 @@ class Entry:
         return self.origin or self.id
 
     @property
+    def seconds(self) -> float:
+        """When the event first arrived, by the clock of the Redis server; since 1970."""
+        return min(milliseconds(self.first_id) / 1000, _YEAR_9999)
+
+    @property
     def time(self) -> datetime:
         """When the event first arrived, by the clock of the Redis server."""
-        return datetime.fromtimestamp(min(milliseconds(self.first_id) / 1000, _YEAR_9999), tz=UTC)
+        return datetime.fromtimestamp(self.seconds, tz=UTC)
 
 
 def milliseconds(entry_id: str) -> int:

@@ -4,9 +4,9 @@ One table decides: an outcome's kind gives the disposition, and the drain carrie
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -46,8 +46,7 @@ DISPOSITIONS: Mapping[Kind, Disposition] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How it ended for one inbox entry.
 
     Attributes:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
+from typing import NamedTuple
 
 import structlog
 
@@ -35,8 +36,7 @@ Hints = Mapping[int, Sequence[EventHint]]
 NO_CUSTOMER_USER = Absent("the ticket has no customer user")
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What one pass found out about a ticket, before anything is written.
 
     Attributes:
@@ -49,8 +49,7 @@ class Look:
     plan: Plan | None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """How it ended for one ticket.
 
     Attributes:
@@ -247,16 +246,19 @@ def _outcome(entry: Entry, ticket_id: int, verdict: Verdict) -> Outcome:
 
 
 def _hints(request: _Request, services: Services) -> tuple[EventHint, ...]:
-    return tuple(
-        EventHint(
-            created=isinstance(event, TicketCreated),
-            changed=not isinstance(event, TicketCreated),
-            screen=event.screen,
-            fields=frozenset(event.fields),
-            time=_local(int((event.time or entry.time).timestamp()), services.zone),
+    hints = []
+    for entry, event in zip(request.entries, request.events, strict=True):
+        happened = event.time.timestamp() if event.time else entry.seconds
+        hints.append(
+            EventHint(
+                created=isinstance(event, TicketCreated),
+                changed=not isinstance(event, TicketCreated),
+                screen=event.screen,
+                fields=frozenset(event.fields),
+                time=_local(int(happened), services.zone),
+            )
         )
-        for entry, event in zip(request.entries, request.events, strict=True)
-    )
+    return tuple(hints)
 
 
 @lru_cache(maxsize=1000)
