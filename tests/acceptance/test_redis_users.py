@@ -98,6 +98,11 @@ def test_everybody_can_do_their_work(
     )
     assert '"answer": "found"' in called.stdout
     looks_on(redis_server, monkeypatch)
+    for user in ("worker", "monitor"):
+        told = as_user(cli, installation, user)("status", "--json").json
+        assert {one["queue"] for one in told["processes"]} == {"events", "admin"}
+    findings = worker("check", "--json").json["findings"]
+    assert [one for one in findings if one["subject"] == "broker" and one["level"] != "ok"] == []
     said = worker("check", "--json", exit_code=0)
     assert [one["what"] for one in said.json["findings"] if one["level"] == "error"] == []
     seen = as_user(cli, installation, "monitor")("status", "--json").json

@@ -18,3 +18,5 @@ broker_transport_options = {
     "unacked_index_key": "monitor.unacked_index",
     "unacked_mutex_key": "monitor.unacked_mutex",
 }
+# Flower asks how long this queue is; Celery's own default is none of ours.
+task_default_queue = "events"
