@@ -70,11 +70,20 @@ def build(folder: Path, **changes: object) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the site lies, built without a warning."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """Where the site lies, and what its build warned of."""
     folder = tmp_path_factory.mktemp("site")
-    assert build(folder) == []
-    return folder
+    return folder, build(folder)
+
+
+@pytest.fixture(scope="module")
+def site(built: tuple[Path, list[str]]) -> Path:
+    """Where the site lies."""
+    return built[0]
+
+
+def test_it_is_built_without_a_warning(built: tuple[Path, list[str]]) -> None:
+    assert built[1] == []
 
 
 def test_a_wrong_page_is_warned_of_and_a_warning_ends_the_build(tmp_path: Path) -> None:
