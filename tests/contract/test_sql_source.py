@@ -693,14 +693,16 @@ def test_a_source_that_was_asked_before_a_fork_works_in_parent_and_child(
     sql_directory: SqlDirectory,
 ) -> None:
     add(sql_directory, "jdoe")
-    source = sql_directory.source()
+    source = sql_directory.source(timeout=20)
     source.find(["jdoe"])
 
     child = os.fork()
     if child == 0:
-        found = isinstance(source.find(["jdoe"])["jdoe"], Found)
+        answer = source.find(["jdoe"])["jdoe"]
         source.close()
-        os._exit(0 if found else 1)
+        if isinstance(answer, Unavailable):
+            os.write(2, answer.reason.encode())
+        os._exit(0 if isinstance(answer, Found) else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert isinstance(source.find(["jdoe"])["jdoe"], Found)
