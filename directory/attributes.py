@@ -165,10 +165,14 @@ def _add_companies(
     if companions.companies is None:
         return
     known = companions.companies.variables
+    suppliers = {person.supplier.slot: person.supplier for person in people.values()}
+    wanting = {
+        slot for slot, supplier in suppliers.items() if supplier.wants_companies(known, variables)
+    }
     ids: dict[str, str] = {}
     for login, attributes in merged.items():
         supplier = people[login].supplier
-        if supplier.wants_companies(known, variables):
+        if supplier.slot in wanting:
             customer_id = supplier.single_value(attributes.get(CUSTOMER_ID))
             if isinstance(customer_id, str):
                 ids[login] = customer_id

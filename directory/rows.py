@@ -182,11 +182,11 @@ def _ask(
 
 
 def _row(columns: Sequence[str], cells: Sequence[Any]) -> Row:
-    """One row; most cells are text already."""
+    """One row; most cells are text already, or NULL."""
     return {
         name: value
         for name, cell in zip(columns, cells, strict=True)
-        if (value := cell if type(cell) is str else to_value(cell)) is not None
+        if cell is not None and (value := cell if type(cell) is str else to_value(cell)) is not None
     }
 
 
