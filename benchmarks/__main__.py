@@ -19,7 +19,7 @@ from benchmarks.figures import Figure, beside, markdown, put_into, show, write
 from benchmarks.processes import Stuck
 from benchmarks.rates import enrich_rate, noop_rate
 from tests.servers import PostgresqlServer, SlapdServer, redis_server
-from worker import embed
+from worker import embed, logs
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -213,6 +213,7 @@ def main() -> int:
     )
     parser.add_argument("--results", type=Path, default=RESULTS, help="where results are written")
     arguments = parser.parse_args()
+    logs.configure("warning")  # what is counted in this process must not fill the terminal
     with (
         tempfile.TemporaryDirectory(prefix="fieldfare-bench-") as folder,
         Database() as database,
