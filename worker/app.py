@@ -14,7 +14,7 @@ import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from worker import broker, heartbeat, metrics_server, tracing_workers
+from worker import broker, garbage, heartbeat, metrics_server, tracing_workers
 from worker.drain import Handle
 from worker.inbox import Entry, Inbox
 from worker.outcomes import Outcome
@@ -143,6 +143,7 @@ def _sweep() -> int:
 
 
 app = make_app(_configuration, _inbox, _handle, _ping, _sweep)
+garbage.attach()
 heartbeat.attach(app)
 metrics_server.attach(app)
 tracing_workers.attach(app)

@@ -90,7 +90,6 @@ def configure(level: str = "info", form: Format = "auto") -> None:
     # its ticket costs otherwise.
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             _add_our_name,
             structlog.processors.add_log_level,
             _STAMP,

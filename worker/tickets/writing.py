@@ -89,6 +89,9 @@ def write(connection: Connection, system: TicketSystem, plans: Sequence[Plan], n
     if not _write_values(connection, system, plans):
         # Whose row is gone cannot be seen among those that we have deleted ourselves.
         raise Overtaken({})
+    # Before the ticket is updated: the line's foreign key then finds the row that is locked, and
+    # need not lock a new version of it.
+    _write_lines(connection, system, [(locked[plan.ticket_id], plan) for plan in plans], now)
     dialect = connection.dialect.name
     connection.execute(
         _touch(dialect),
@@ -98,7 +101,6 @@ def write(connection: Connection, system: TicketSystem, plans: Sequence[Plan], n
             "worker": system.worker_id,
         },
     )
-    _write_lines(connection, system, [(locked[plan.ticket_id], plan) for plan in plans], now)
     seen = look(connection, system, plans)
     if late := compare(plans, seen, system, written=True):
         raise Overtaken(conflicts | late)
