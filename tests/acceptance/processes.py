@@ -17,6 +17,9 @@ from typing import Any
 
 from tests.acceptance.forks import Template
 
+ENDING_SECONDS = 90.0
+"""More than a command may take to end: the demo gives its worker 20 s and each server 10 s."""
+
 COMMAND = (sys.executable, "-m", "worker")
 
 
@@ -157,7 +160,7 @@ class Daemon:
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
-    def ended(self, seconds: float = 40.0) -> int:
+    def ended(self, seconds: float = ENDING_SECONDS) -> int:
         """Wait for its end; returns its exit code."""
         return self.process.wait(seconds)
 
