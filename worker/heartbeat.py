@@ -22,11 +22,9 @@ import redis
 import structlog
 from celery import Celery, bootsteps
 from celery.beat import Scheduler
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from worker import health, watchdog
-from worker.broker import redis_url
+from worker.broker import impatient, redis_url
 from worker.settings import load
 
 # A host's name is encoded with ``idna`` when it is first connected to. A child that is forked while
@@ -116,13 +114,7 @@ def alive_among(client: redis.Redis, names: Sequence[bytes | str]) -> list[Alive
 
 def connect(url: str) -> redis.Redis:
     """A client for beating: what cannot be told now is told with the next beat."""
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=3,
-        socket_connect_timeout=3,
-        retry=Retry(NoBackoff(), 0),
-        client_name="fieldfare-heartbeat",
-    )
+    return impatient(url, "fieldfare-heartbeat", seconds=3)
 
 
 class Heartbeat:

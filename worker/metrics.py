@@ -209,11 +209,7 @@ def disposed(entries: Iterable[Entry], outcomes: Iterable[Outcome]) -> None:
     now = time.time()
     told = list(outcomes)
     settled = {outcome.entry_id for outcome in told if outcome.kind in _SETTLED}
-    latencies = [
-        now - int((entry.origin or entry.id).split("-", 1)[0]) / 1000  # milliseconds of its id
-        for entry in entries
-        if entry.id in settled
-    ]
+    latencies = [now - entry.seconds for entry in entries if entry.id in settled]
     _count(counts.events, [outcome.kind for outcome in told])
     if latencies:
         if min(latencies) < 0.0:  # the clock of Redis is ahead of ours

@@ -38,11 +38,7 @@ def run_worker(settings: Settings, *, concurrency: int, beat: bool, queue: str =
         SourceMisconfigured: a source can never work as it is configured.
         TicketDatabaseMisfit: the ticket database lacks what is needed, or the worker's agent.
     """
-
-    def set_up_logging(**_: Any) -> None:
-        logs.configure(settings.log.level, settings.log.format)
-
-    set_up_logging()
+    _log_as_set(settings)
     services = bootstrap.build(settings)
     if queue == app.QUEUE:
         check_tickets(services)
@@ -57,8 +53,6 @@ def run_worker(settings: Settings, *, concurrency: int, beat: bool, queue: str =
     worker = os.getpid()
     # Of a worker that is killed, the children end by themselves; beat would ring for ever.
     signals.beat_embedded_init.connect(end_with_worker, weak=False)
-    # Celery sets up no logging of its own where somebody listens to this signal.
-    signals.setup_logging.connect(set_up_logging, weak=False)
     log.info("worker.started", queue=queue, concurrency=concurrency, beat=beat)
     arguments = [
         "--quiet",
@@ -75,12 +69,7 @@ def run_worker(settings: Settings, *, concurrency: int, beat: bool, queue: str =
 
 def run_beat(settings: Settings) -> None:
     """Run the scheduler alone in this process until it is told to stop."""
-
-    def set_up_logging(**_: Any) -> None:
-        logs.configure(settings.log.level, settings.log.format)
-
-    set_up_logging()
-    signals.setup_logging.connect(set_up_logging, weak=False)
+    _log_as_set(settings)
     log.info("beat.started", queue=app.QUEUE)
     app.app.Beat(quiet=True).run()
     log.info("beat.stopped")
@@ -113,3 +102,14 @@ def check_sources(services: Services) -> None:
             log.warning("source.unavailable", source=source.config.source_name, reason=error.reason)
     services.directory.close()
     services.tickets.close()
+
+
+def _log_as_set(settings: Settings) -> None:
+    """Log as the settings say, from now on and in all processes that Celery starts."""
+
+    def set_up_logging(**_: Any) -> None:
+        logs.configure(settings.log.level, settings.log.format)
+
+    set_up_logging()
+    # Celery sets up no logging of its own where somebody listens to this signal.
+    signals.setup_logging.connect(set_up_logging, weak=False)

@@ -18,7 +18,7 @@ from worker.tickets import schema
 from worker.tickets.agents import worker_user_id
 from worker.tickets.engine import WRITING, reason
 from worker.tickets.store import TicketDatabaseMisfit
-from worker.tickets.system import check_tables, read_types
+from worker.tickets.system import check_tables, has_indexes, read_types
 
 SUBJECT = "ticket database"
 NOT_STARTING = "The worker does not start."
@@ -83,10 +83,7 @@ def _server(connection: Connection) -> str:
 
 def _family(connection: Connection) -> str:
     """As far as the tables tell."""
-    present = set(connection.execute(text("SELECT * FROM dynamic_field_value WHERE 1 = 0")).keys())
-    if set(schema.INDEX_COLUMNS) <= present:
-        return "OTOBO 11 or later"
-    return "OTOBO 10, Znuny or OTRS"
+    return "OTOBO 11 or later" if has_indexes(connection) else "OTOBO 10, Znuny or OTRS"
 
 
 def _write(connection: Connection) -> Iterator[Finding]:

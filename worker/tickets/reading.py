@@ -12,7 +12,6 @@ on old rows and a history that already knows of the new ones.
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
@@ -173,7 +172,7 @@ def read_tickets(
                     name=name,
                     create_by=author,
                     article_id=article_id or None,
-                    create_time=time_text(time) or "",
+                    create_time=schema.time_text(time) or "",
                 )
             )
     values: dict[int, dict[str, list[ValueRow]]] = defaultdict(dict)
@@ -192,7 +191,7 @@ def read_tickets(
                 values[ticket_id].setdefault(name, []).append(
                     ValueRow(
                         value_text=words,
-                        value_date=None if date is None else time_text(date),
+                        value_date=None if date is None else schema.time_text(date),
                         value_int=number,
                         index_value=position,
                         index_set=of_set,
@@ -223,15 +222,3 @@ def _values(dialect: str, has_indexes: bool) -> TextClause:
     indexes = "v.index_value, v.index_set" if has_indexes else "NULL, NULL"
     sql = _VALUES.replace("{indexes}", indexes)
     return statement(dialect, sql, {**TICKETS, "names": "TEXT"})
-
-
-def time_text(value: object) -> str | None:
-    """A moment as the driver gives it, as ``YYYY-MM-DD HH:MM:SS``; None if it is no date at all.
-
-    MySQL's zero date counts as none, as it does in OTOBO.
-    """
-    if isinstance(value, datetime):
-        return value.isoformat(" ", "seconds")
-    if isinstance(value, str) and not value.startswith("0000"):
-        return value[:19]  # SQLite keeps texts, and SQLAlchemy writes fractions into them
-    return None

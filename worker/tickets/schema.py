@@ -30,6 +30,20 @@ from sqlalchemy.dialects.mysql import LONGBLOB
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 
+def time_text(value: object) -> str | None:
+    """A moment as a driver gives it, as ``YYYY-MM-DD HH:MM:SS``; None if it is no date.
+
+    SQLite gives a text. So do the drivers of MySQL and MariaDB for a date that cannot be: the zero
+    date counts as none, as it does in OTOBO.
+    """
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    return value.isoformat(" ", "seconds") if isinstance(value, datetime) else None
+
+
 class Stamp(TypeDecorator[str]):
     """A moment to the second as text; MySQL's zero date counts as none, as it does in OTOBO."""
 
@@ -41,10 +55,8 @@ class Stamp(TypeDecorator[str]):
         return None if value is None else datetime.fromisoformat(value)
 
     def process_result_value(self, value: object, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """What the driver read becomes a text; it is already one if it is no date at all."""
-        if isinstance(value, datetime):
-            return value.isoformat(sep=" ", timespec="seconds")
-        return None
+        """What the driver read becomes a text."""
+        return time_text(value)
 
 
 class Blob(TypeDecorator[str]):

@@ -67,14 +67,12 @@ def read_system(connection: Connection, worker_user: str | int) -> TicketSystem:
         TicketDatabaseMisfit: a history type is missing, or the worker's agent cannot be used.
     """
     types = read_types(connection)
-    present = connection.execute(text("SELECT * FROM dynamic_field_value WHERE 1 = 0")).keys()
-    has_indexes = {"index_value", "index_set"} <= set(present)
     ids = {name: id_ for id_, name in types.items()}
     return TicketSystem(
         worker_id=worker_user_id(connection, worker_user),
         types=types,
         type_ids={name: ids[name] for name in HistoryType},
-        has_indexes=has_indexes,
+        has_indexes=has_indexes(connection),
     )
 
 
@@ -92,6 +90,12 @@ def read_types(connection: Connection) -> Mapping[int, str]:
             "is this the database of OTOBO, Znuny or OTRS?"
         )
     return types
+
+
+def has_indexes(connection: Connection) -> bool:
+    """Whether ``dynamic_field_value`` has index_value and index_set (OTOBO 11)."""
+    present = connection.execute(text("SELECT * FROM dynamic_field_value WHERE 1 = 0")).keys()
+    return set(schema.INDEX_COLUMNS) <= set(present)
 
 
 def check_tables(connection: Connection) -> None:

@@ -33,8 +33,8 @@ DEFAULT_TYPE = 1
 """``type_id`` of a line where the ticket has none: the column of the history must have one."""
 
 
-DATA = ("value_text", "value_date", "value_int", "index_value", "index_set")
-"""The columns that hold a value; the last two exist since OTOBO 11."""
+DATA = ("value_text", "value_date", "value_int")
+"""The columns that hold a value, beside ``schema.INDEX_COLUMNS``."""
 
 COPIED = ("type_id", "queue_id", "owner_id", "priority_id", "state_id")
 """What a history line repeats of its ticket."""
@@ -137,7 +137,7 @@ def _stale(plan: Plan, row: Sequence[Any] | None) -> Conflict | None:
 
 def _write_values(connection: Connection, system: TicketSystem, plans: Sequence[Plan]) -> bool:
     """Bring the value rows into the planned state; False when rows that were read are gone."""
-    columns = DATA if system.has_indexes else DATA[:-2]
+    columns = (*DATA, *schema.INDEX_COLUMNS) if system.has_indexes else DATA
     data = attrgetter(*columns)
     overwritten: list[tuple[Any, ...]] = []
     removed: list[int] = []
