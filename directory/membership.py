@@ -34,10 +34,13 @@ def one_of(key: ColumnElement[Any], name: str, backend: str) -> ColumnElement[bo
 
 def sent(values: Collection[str], backend: str) -> str | list[str]:
     """The values of a parameter that ``one_of`` speaks of."""
-    if backend != TAKES_LISTS:
-        return list(values)
-    if not values:
+    return array(values) if backend == TAKES_LISTS else list(values)
+
+
+def array(texts: Collection[str]) -> str:
+    """Texts as one PostgreSQL array, itself a text (PostgreSQL manual, 8.15.6)."""
+    if not texts:
         return "{}"
-    if _SPECIAL.search("".join(values)):
-        values = [_SPECIAL.sub(r"\\\g<0>", value) for value in values]
-    return '{"' + '","'.join(values) + '"}'
+    if _SPECIAL.search("".join(texts)):
+        texts = [_SPECIAL.sub(r"\\\g<0>", one) for one in texts]
+    return '{"' + '","'.join(texts) + '"}'

@@ -6,11 +6,12 @@ nothing is bound value by value. MariaDB, MySQL and SQLite take a list that grow
 
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from sqlalchemy import BindParameter, TextClause, bindparam, text
 
-POSTGRESQL = "postgresql"
+from directory import membership
+from directory.membership import TAKES_LISTS as POSTGRESQL
 
 TICKETS: Mapping[str, str] = MappingProxyType({"tickets": "BIGINT"})
 """The list that nearly every statement has: ids of tickets."""
@@ -45,19 +46,15 @@ def array(values: Sequence[Scalar]) -> str:
         values: numbers or texts, not both; None stands among either.
     """
     if None not in values:
-        if not (values and isinstance(values[0], str)):
-            return f"{{{','.join(map(str, values))}}}"
-    elif values.count(None) == len(values):
+        if values and isinstance(values[0], str):
+            return membership.array(cast(Sequence[str], values))
+        return f"{{{','.join(map(str, values))}}}"
+    if values.count(None) == len(values):
         return f"{{{','.join(['NULL'] * len(values))}}}"
-    return f"{{{','.join([_element(value) for value in values])}}}"
+    return f"{{{','.join(map(_element, values))}}}"
 
 
 def _element(value: Scalar) -> str:
     if value is None:
         return "NULL"
-    return _quoted(value) if isinstance(value, str) else str(value)
-
-
-def _quoted(text_: str) -> str:
-    escaped = text_.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return membership.array([value])[1:-1] if isinstance(value, str) else str(value)
