@@ -11,7 +11,8 @@ from typing import Any, TypeAlias, cast
 from sqlalchemy import BindParameter, TextClause, bindparam, text
 
 from directory import membership
-from directory.membership import TAKES_LISTS as POSTGRESQL
+
+POSTGRESQL = membership.TAKES_LISTS
 
 TICKETS: Mapping[str, str] = MappingProxyType({"tickets": "BIGINT"})
 """The list that nearly every statement has: ids of tickets."""
