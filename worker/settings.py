@@ -7,11 +7,14 @@ its configuration: ``[CustomerUser1]``, ``["DynamicFieldFromCustomerUser::Mappin
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import redis
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -55,6 +58,7 @@ SECTION = ConfigDict(
 )
 
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+_REDIS_EXAMPLE = "redis://redis.example.org:6379/0"
 
 _OTOBO_CACHE_DIRECTORY = "/opt/otobo/var/tmp/CacheFileStorable"
 
@@ -63,11 +67,41 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 def _redis_url(value: SecretStr) -> SecretStr:
-    """The client would find out late, and repeat the URL with its password."""
-    if not value.get_secret_value().startswith(REDIS_SCHEMES):
-        msg = f"must begin with {', '.join(REDIS_SCHEMES)}; right: redis://redis.example.org:6379/0"
-        raise ValueError(msg)
+    """The clients would find out late, and some of them repeat the URL with its password."""
+    if problem := _redis_problem(value.get_secret_value()):
+        raise ValueError(problem)
     return value
+
+
+def _redis_problem(url: str) -> str:
+    """What is wrong with a URL, without repeating any of it; empty where it can be used."""
+    if not url.startswith(REDIS_SCHEMES):
+        return f"must begin with {', '.join(REDIS_SCHEMES)}; right: {_REDIS_EXAMPLE}"
+    try:
+        parts = urlsplit(url)
+        misread = bool(parts.fragment) or parts.port == 0
+    except ValueError:
+        misread = True
+    if misread:
+        return (
+            f"its host and port cannot be read; right: {_REDIS_EXAMPLE}. In a password the signs "
+            "/ ? # @ : are written as %2F %3F %23 %40 %3A; better keep it out of the URL"
+        )
+    if parts.scheme != "unix" and not re.fullmatch("/?[0-9]*", parts.path, re.ASCII):
+        return f"behind host and port stands the number of a database; right: {_REDIS_EXAMPLE}"
+    # Celery, which reads the same URL, takes no others.
+    options = {"rediss": "ssl_", "unix": "db"}.get(parts.scheme)
+    try:
+        given = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        if all(options and name.startswith(options) for name, _ in given):
+            redis.ConnectionPool.from_url(url).make_connection()  # connects to nobody yet
+            return ""
+    except (TypeError, ValueError, redis.RedisError):
+        pass
+    return (
+        "an option behind ? is unknown or has no such value; there are those for TLS, "
+        "right: rediss://redis.example.org:6379/0?ssl_ca_certs=FILE"
+    )
 
 
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]

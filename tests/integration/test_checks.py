@@ -294,15 +294,6 @@ def test_what_a_user_may_not_do_is_told(redis_server: RedisServer) -> None:
     assert "hunter2" not in repr(stranger)
 
 
-@pytest.mark.parametrize("rest", ["@h:port/0", "@h/0?no_such_option=1", "/2@h/0"])
-def test_an_address_that_cannot_be_used_is_told(rest: str) -> None:
-    (found,) = broker.check(RedisSettings.model_validate({"url": f"redis://:hunter2{rest}"}))
-
-    assert found.what.startswith("redis.url cannot be used: ")
-    assert found.answered
-    assert "hunter2" not in repr(found)
-
-
 @pytest.mark.parametrize(
     ("version", "level"), [("6.0.16", "error"), ("6.2.1", "warning"), ("7.0.0", "ok")]
 )

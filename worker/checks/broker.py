@@ -33,34 +33,12 @@ _NO_EVENTS = "No event can be put into the inbox, and none handled."
 def check(settings: RedisSettings) -> Iterator[Finding]:
     """Ask the server, and try to write."""
     url = redis_url(settings)
-    try:
-        where = _shown(url)
-        client = _client(url)
-    except (TypeError, ValueError):  # their messages may hold a piece of the password
-        yield error(
-            SUBJECT,
-            "redis.url cannot be used: its port is no number, or an option behind ? is unknown",
-            _NO_EVENTS,
-            "Right: redis://redis.example.org:6379/0, or rediss:// with ?ssl_ca_certs=FILE. A "
-            "password goes into redis.password, or its signs have to be written as %2F and so on.",
-        )
-        return
+    client = impatient(url, "fieldfare-check")
     yield from transport.of_redis(SUBJECT, url)
     try:
-        yield from _ask(client, where)
+        yield from _ask(client, _shown(url))
     finally:
         client.close()
-
-
-def _client(url: str) -> redis.Redis:
-    """A client that tries once.
-
-    Raises:
-        TypeError, ValueError: the URL cannot be used.
-    """
-    client = impatient(url, "fieldfare-check")
-    client.connection_pool.make_connection()  # connects to nobody yet
-    return client
 
 
 def _ask(client: redis.Redis, where: str) -> Iterator[Finding]:

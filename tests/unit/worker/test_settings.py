@@ -374,6 +374,10 @@ SOURCE = (
             ["redis.url", "redis://, rediss://, unix://", "right: redis://redis.example.org"],
         ),
         (
+            MINIMAL + '[tickets.otobo_cache]\nkind = "redis"\nurl = "redis://h:abc/0"\n',
+            ["tickets.otobo_cache.url", "host and port cannot be read", "right: redis://redis"],
+        ),
+        (
             MINIMAL + "[inbox]\nrenew_seconds = 10\n",
             ["inbox", "at most half of claim_seconds", "3 and 15"],
         ),
@@ -428,6 +432,54 @@ def test_a_mistake_is_told_with_its_place_and_an_example(toml: str, says: list[s
     (problem,) = problems(toml)
 
     assert [part for part in says if part not in problem] == [], problem
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("redis://:hunter2@h:port/0", "host and port"),
+        ("redis://:hunter2@h:70000/0", "host and port"),
+        ("redis://:hunter2@h:0/0", "host and port"),
+        ("redis://:hunter2/2@h/0", "host and port"),
+        ("redis://:6379#hunter2@h/0", "host and port"),
+        ("redis://:hunter2@[h/0", "host and port"),
+        ("redis://:hunter2@h/zero", "the number of a database"),
+        ("redis://:hunter2@h/0/1", "the number of a database"),
+        ("redis://:hunter2@h/0?no_such_option=1", "an option behind ?"),
+        ("redis://:hunter2@h/0?socket_timeout=5", "an option behind ?"),
+        ("redis://:hunter2@h/0?ssl_ca_certs=x", "an option behind ?"),
+        ("rediss://:hunter2@h/0?ssl_ca_crets=x", "an option behind ?"),
+        ("rediss://:hunter2@h/0?ssl_cert_reqs=perhaps", "an option behind ?"),
+        ("rediss://:hunter2@h/0?hunter2", "an option behind ?"),
+        ("unix:///run/redis.sock?db=hunter2", "an option behind ?"),
+    ],
+)
+def test_an_address_of_redis_that_cannot_be_used_is_told_and_not_repeated(
+    url: str, says: str
+) -> None:
+    (problem,) = problems(MINIMAL + f'[redis]\nurl = "{url}"\n')
+
+    assert problem.startswith("redis.url: ")
+    assert says in problem
+    assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h",
+        "redis://u:p%2Fw@h:6380/15",
+        "redis://[::1]:6379/0",
+        "rediss://h/0?ssl_ca_certs=ca.pem&ssl_cert_reqs=required&ssl_check_hostname=true",
+        "unix:///run/redis.sock",
+        "unix://u:p@/run/redis.sock?db=2",
+    ],
+)
+def test_an_address_of_redis_that_can_be_used_is_taken(folder: Path, url: str) -> None:
+    path = folder / "fieldfare.toml"
+    path.write_text(MINIMAL + f'[redis]\nurl = "{url}"\n')
+
+    assert load(path).redis.url.get_secret_value() == url
 
 
 def test_all_mistakes_are_told_at_once() -> None:
