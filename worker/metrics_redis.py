@@ -5,20 +5,16 @@ dashboards take the largest of what they are told.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
+from collections.abc import Iterator
 
 import redis
 import structlog
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from directory.model import source_name
-from worker import heartbeat, source_states
-from worker.handlers.sweep import read_cursor
-from worker.inbox import Inbox
-from worker.inbox_stats import stats
+from worker import status
 from worker.metrics import Metric
+from worker.settings import Settings
 
 _SOURCE = ("source", "`CustomerUser` … `CustomerUser10`")
 
@@ -72,15 +68,13 @@ class RedisCollector(Collector):
     """Reads the gauges for one answer.
 
     Args:
-        inbox: over a client that does not wait long.
-        slots: of the configured sources.
-        zone: of the times in the ticket database.
+        client: does not wait long.
+        settings: say which sources there are.
     """
 
-    def __init__(self, inbox: Inbox, slots: Sequence[str], zone: tzinfo) -> None:
-        self._inbox = inbox
-        self._slots = tuple(slots)
-        self._zone = zone
+    def __init__(self, client: redis.Redis, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """The names, for which Redis need not be asked."""
@@ -96,37 +90,27 @@ class RedisCollector(Collector):
         return iter(gauges)
 
     def _read(self) -> list[GaugeMetricFamily]:
-        client = self._inbox.client
-        now = stats(self._inbox)
+        now = status.read(self._client, self._settings)
         waiting, sources, processes = map(_family, (WAITING, SOURCE_UP, PROCESSES))
-        for slot in dict.fromkeys([*self._slots, *now.waiting]):
-            waiting.add_metric([source_name(slot)], now.waiting.get(slot, 0))
-        states = source_states.read(client)
-        for slot in self._slots:
-            if slot in states:
-                sources.add_metric([source_name(slot)], states[slot].state == "up")
-        for labels, count in Counter(
-            (one.role, one.queue) for one in heartbeat.alive(client)
-        ).items():
+        for one in now.sources:
+            waiting.add_metric([one.source], one.waiting.length)
+            if one.state != "unknown":
+                sources.add_metric([one.source], one.state == "up")
+        for source, room in now.orphans.items():
+            waiting.add_metric([source], room.length)
+        for labels, count in Counter((one.role, one.queue) for one in now.processes).items():
             processes.add_metric(labels, count)
-        lag = self._lag(read_cursor(client).time)
         return [
             _gauge(REDIS_UP, 1),
-            _gauge(INBOX, now.length),
+            _gauge(INBOX, now.inbox.length),
             _gauge(IN_HAND, sum(now.pending.values())),
-            _gauge(OLDEST, now.oldest_seconds or 0.0),
+            _gauge(OLDEST, now.inbox.oldest_seconds or 0.0),
             waiting,
-            _gauge(DEAD, now.dead),
-            _gauge(SWEEP_LAG, lag),
+            _gauge(DEAD, now.dead.count),
+            _gauge(SWEEP_LAG, now.sweep.lag_seconds),
             sources,
             processes,
         ]
-
-    def _lag(self, swept: str) -> float | None:
-        if not swept:
-            return None
-        now = datetime.now(self._zone).replace(tzinfo=None)  # as the tables hold times
-        return max(0.0, (now - datetime.fromisoformat(swept)).total_seconds())
 
 
 def _family(metric: Metric) -> GaugeMetricFamily:

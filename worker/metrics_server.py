@@ -17,14 +17,12 @@ from socket import SOCK_STREAM, getaddrinfo
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
-from zoneinfo import ZoneInfo
 
 import structlog
 from celery import Celery, bootsteps, signals
 
 from worker import health, heartbeat, metrics
 from worker.broker import redis_url
-from worker.inbox import Inbox
 from worker.settings import MetricsSettings, Settings, load
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -99,11 +97,9 @@ class MetricsServer:
 
         settings = self._settings
         client = heartbeat.connect(redis_url(settings.redis))
-        inbox = Inbox(client, lambda: None, settings.inbox)
-        slots = [config.slot for config in settings.source_configs()]
         registry = CollectorRegistry()
         MultiProcessCollector(registry, str(self._folder))  # type: ignore[no-untyped-call]
-        registry.register(RedisCollector(inbox, slots, ZoneInfo(settings.tickets.time_zone)))
+        registry.register(RedisCollector(client, settings))
         return make_wsgi_app(registry)
 
 

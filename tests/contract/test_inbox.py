@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 import redis
 
+from tests.inbox_stats import stats
 from tests.servers import RedisServer
 from worker import dead_letters, handled
 from worker.events import TicketCreated
 from worker.inbox import Entry, Inbox, connect
-from worker.inbox_stats import stats
 from worker.settings import InboxSettings
 
 # Everything counts as abandoned at once, so that nothing here has to wait.

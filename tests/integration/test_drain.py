@@ -9,11 +9,11 @@ import redis
 from structlog.testing import capture_logs
 
 from directory.errors import SourceUnavailable
+from tests.inbox_stats import Stats, stats
 from tests.servers import RedisServer
 from worker import dead_letters, handled
 from worker.drain import Consumer, drain, new_consumer
 from worker.inbox import Entry, Inbox, connect
-from worker.inbox_stats import Stats, stats
 from worker.outcomes import DISPOSITIONS, Kind, Outcome
 from worker.settings import InboxSettings
 from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable

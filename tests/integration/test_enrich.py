@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from mapping.model import Plan
 from tests.contract.ldap_source import LdapDirectory
+from tests.inbox_stats import stats
 from tests.integration.world import (
     PHONE,
     Interfering,
@@ -29,7 +30,6 @@ from tests.otobo import AGENT, LONG_AGO, WORKER
 from tests.servers import SlapdServer
 from worker import dead_letters, handled
 from worker.handlers.enrich import converge
-from worker.inbox_stats import stats
 from worker.outcomes import Kind, Outcome
 from worker.tickets import schema
 from worker.tickets.store import Result, TicketDatabaseUnavailable

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from tests.contract.ldap_source import LdapDirectory
+from tests.inbox_stats import stats
 from tests.integration.world import World, changed, created, handle, ldap_people
 from tests.otobo import AGENT, WORKER
 from tests.servers import SlapdServer
@@ -19,7 +20,6 @@ from worker.drain import Consumer, drain
 from worker.handlers import sweep as sweeps
 from worker.handlers.enrich import enrich
 from worker.handlers.sweep import read_cursor, sweep
-from worker.inbox_stats import stats
 from worker.outcomes import Kind
 from worker.services import Services
 from worker.tickets.store import TicketDatabaseUnavailable

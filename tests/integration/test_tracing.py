@@ -11,13 +11,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from structlog.testing import capture_logs
 
+from tests.inbox_stats import stats
 from tests.integration.world import World, changed, handle
 from tests.servers.collector import Collector
 from tests.servers.process import reserve_port
 from worker import events, tracing
 from worker.handlers.enrich import enrich
 from worker.inbox import Entry
-from worker.inbox_stats import stats
 from worker.outcomes import Kind
 from worker.services import Services
 from worker.tickets.store import TicketDatabaseUnavailable

@@ -14,11 +14,11 @@ import pytest
 import redis
 from celery.exceptions import Reject
 
+from tests.inbox_stats import stats
 from tests.servers import RedisServer
 from worker import dead_letters
 from worker.app import caller, configure, make_app
 from worker.inbox import Inbox, connect
-from worker.inbox_stats import stats
 
 ROOT = Path(__file__).parents[2]
 

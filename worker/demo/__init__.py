@@ -22,7 +22,7 @@ from worker.demo.story import Scene, play
 from worker.demo.ticket_system import Otobo
 from worker.embed import DemoError
 from worker.handlers.explain import REASONS, Explanation, explain
-from worker.inbox_stats import stats
+from worker.inbox import EVENTS
 from worker.services import Services
 from worker.settings import load
 from worker.settings_errors import CONFIG_VARIABLE
@@ -97,7 +97,7 @@ def _wait_until_settled(
     services: Services, worker: "subprocess.Popen[bytes]", world: sample.World
 ) -> None:
     deadline = time.monotonic() + SETTLE_SECONDS
-    while stats(services.inbox).length:
+    while services.inbox.client.xlen(EVENTS):
         if worker.poll() is not None or time.monotonic() > deadline:
             log = (world.folder / "worker.log").read_text(errors="replace").strip().splitlines()
             ended = "ended" if worker.poll() is not None else "did not settle all events in time"
