@@ -16,7 +16,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test check bench conformance servers docs site lock clean
+.PHONY: help demo test check bench conformance faults servers docs site lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,10 @@ servers: ## Install the servers that the tests need (Debian packages; starts non
 
 conformance: $(TEST) servers ## Play what a real OTOBO 11 was seen to do, and compare (CASES=folder for others)
 	@$(BIN)/python -m tests.conformance $(if $(CASES),'$(CASES)')
+
+faults: $(TEST) servers ## Kill, freeze and starve everything at length (hours; FAULT=1 for one of the seven)
+	@$(BIN)/pytest $(or $(wildcard $(if $(FAULT),tests/faults/test_fault_$(FAULT)_*.py)),tests/faults) \
+		--faults long --fault-results tests/faults/results --timeout 14400
 
 bench: $(TEST) $(BENCH) servers ## Measure beside an empty Celery task (ten minutes; SHARE=0.05 for a short run)
 	@$(BIN)/python -m benchmarks $(if $(SHARE),--share $(SHARE) --results build/bench)

@@ -17,6 +17,7 @@ for _name in [name for name in os.environ if name.startswith("FIELDFARE_")]:
 os.environ |= {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
 
 from tests import servers  # noqa: E402 - see above
+from tests.faults.figures import PROPERTY  # noqa: E402
 
 # How fast an example is made or tested says something about the machine, nothing about the code.
 hypothesis.settings.register_profile(
@@ -25,6 +26,33 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("fieldfare")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The form of tests/faults, and where its figures are kept."""
+    group = parser.getgroup("faults")
+    group.addoption(
+        "--faults", choices=["short", "long"], default="short", help="numbers of tests/faults"
+    )
+    group.addoption(
+        "--fault-results", metavar="FOLDER", help="where figures are kept; a temporary folder"
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the faults have measured, in whichever process that was."""
+    told = [
+        str(value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for name, value in report.user_properties
+        if name == PROPERTY
+    ]
+    if told:
+        terminalreporter.section("faults")
+        for line in sorted(told, key=lambda line: line[0]):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)

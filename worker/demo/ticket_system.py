@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import yaml
-from sqlalchemy import Engine, Executable, create_engine, delete, insert, select, update
+from sqlalchemy import Engine, Executable, create_engine, delete, func, insert, select, update
 
 from mapping import fields as kinds
 from mapping.model import DynamicField, Labels, ValueRow
@@ -180,15 +180,18 @@ class Otobo:
         customer_id: str | None = None,
         *,
         user_id: int = ROOT,
+        tn: str | None = None,
     ) -> int:
         """TicketCreate: the ticket, its NewTicket line, and TicketCustomerSet when asked for.
 
-        A customer user or customer id ``0`` counts as none (observed rule 2).
+        A customer user or customer id ``0`` counts as none (observed rule 2). The ticket's number
+        ``tn`` is the next one unless it is given.
         """
         now = self._now()
         stamps = {"create_time": now, "create_by": user_id, "change_time": now}
-        number = self._do(select(schema.ticket.c.id).order_by(schema.ticket.c.id.desc())).scalar()
-        tn = f"2026{(number or 0) + 1:012d}"
+        if tn is None:
+            last = self._do(select(func.max(schema.ticket.c.id))).scalar()
+            tn = f"2026{(last or 0) + 1:012d}"
         id_ = self._insert(
             schema.ticket,
             tn=tn,
