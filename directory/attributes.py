@@ -8,13 +8,15 @@ in one statement for all customer users.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from directory.companions import Companions
+from directory.companions import COMPANIES, DYNAMIC_FIELDS, PREFERENCES, Companions
 from directory.database import DatabaseFault
 from directory.model import AttributeValue, CustomerUser, Unavailable
 from directory.names import FULL_NAME, MAIL_STRING, full_name, mail_string
 from directory.sql import PASSWORD
 from directory.supplier import Supplier
+from directory.watch import Watch
 
 CUSTOMER_ID = "UserCustomerID"
 """The variable that holds the id of a customer user's company."""
@@ -29,7 +31,10 @@ class Person:
 
 
 def complete(
-    people: Mapping[str, Person], companions: Companions, variables: Collection[str] | None
+    people: Mapping[str, Person],
+    companions: Companions,
+    variables: Collection[str] | None,
+    watch: Watch | None = None,
 ) -> Mapping[str, CustomerUser | Unavailable]:
     """Add all keys that ``variables`` needs to what the sources supplied.
 
@@ -37,6 +42,7 @@ def complete(
         people: by login as given.
         companions: what reads preferences, companies and dynamic fields.
         variables: the wanted keys; None for all.
+        watch: knows which readers are not to be asked, and notes how the others answer.
 
     Returns:
         For each login the customer user, or ``Unavailable`` under the slot of their source if
@@ -44,9 +50,10 @@ def complete(
     """
     if variables is not None and not variables:
         return {login: person.customer_user for login, person in people.items()}
+    watch = watch or Watch()
     failed: dict[str, Unavailable] = {}
-    fields = _dynamic_fields(people, companions, variables, failed)
-    preferences = _preferences(people, companions, failed)
+    fields = _dynamic_fields(people, companions, variables, failed, watch)
+    preferences = _preferences(people, companions, failed, watch)
     defaults = companions.preferences.config.defaults if companions.preferences else {}
     merged = {
         login: merge(
@@ -59,7 +66,7 @@ def complete(
         for login, person in people.items()
         if login not in failed
     }
-    _add_companies(merged, people, companions, variables, failed)
+    _add_companies(merged, people, companions, variables, failed, watch)
     done: dict[str, CustomerUser | Unavailable] = {**failed}
     for login, attributes in merged.items():
         if login not in failed:
@@ -114,6 +121,7 @@ def _dynamic_fields(
     companions: Companions,
     variables: Collection[str] | None,
     failed: dict[str, Unavailable],
+    watch: Watch,
 ) -> Mapping[str, Mapping[str, AttributeValue]]:
     """Dynamic fields by login as given and by variable."""
     wanted = {
@@ -123,11 +131,11 @@ def _dynamic_fields(
     }
     if companions.dynamic_fields is None or not wanted:
         return {}
+    logins = [people[login].customer_user.login for login in wanted]
+    fields = {name for names in wanted.values() for name in names.values()}
+    ask = partial(companions.dynamic_fields.read, logins, fields)
     try:
-        values = companions.dynamic_fields.read(
-            [people[login].customer_user.login for login in wanted],
-            {name for names in wanted.values() for name in names.values()},
-        )
+        values = watch.reader(DYNAMIC_FIELDS, ask)
     except DatabaseFault as fault:
         failed |= _unavailable(people, wanted, "dynamic fields of customer users", fault)
         return {}
@@ -142,24 +150,29 @@ def _dynamic_fields(
 
 
 def _preferences(
-    people: Mapping[str, Person], companions: Companions, failed: dict[str, Unavailable]
+    people: Mapping[str, Person],
+    companions: Companions,
+    failed: dict[str, Unavailable],
+    watch: Watch,
 ) -> Mapping[str, Mapping[str, str | None]]:
     """Preferences by the directory's login. They can replace any variable (observed 43)."""
     if companions.preferences is None or not people:
         return {}
+    logins = [person.customer_user.login for person in people.values()]
     try:
-        return companions.preferences.read(person.customer_user.login for person in people.values())
+        return watch.reader(PREFERENCES, partial(companions.preferences.read, logins))
     except DatabaseFault as fault:
         failed |= _unavailable(people, people, "customer user preferences", fault)
         return {}
 
 
-def _add_companies(
+def _add_companies(  # noqa: PLR0913, PLR0917 - what _dynamic_fields takes, and what to add to
     merged: dict[str, dict[str, AttributeValue]],
     people: Mapping[str, Person],
     companions: Companions,
     variables: Collection[str] | None,
     failed: dict[str, Unavailable],
+    watch: Watch,
 ) -> None:
     """Add what is wanted of their customers, where nothing stronger has the same key."""
     if companions.companies is None:
@@ -179,7 +192,7 @@ def _add_companies(
     if not ids:
         return
     try:
-        companies = companions.companies.read(ids.values())
+        companies = watch.reader(COMPANIES, partial(companions.companies.read, ids.values()))
     except DatabaseFault as fault:
         failed |= _unavailable(people, ids, "the customer (company)", fault)
         return

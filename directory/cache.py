@@ -78,8 +78,7 @@ class Cache:
             logins: logins as tickets spell them.
             fresh: ask the source for everything; its answers are kept.
         """
-        prefix = f"{PREFIX}:{_digest_of(source.config)}"
-        keys = {login: f"{prefix}:{_digest(source.login_key(login))}" for login in logins}
+        keys = _keys(source, logins)
         answers: dict[str, Answer] = {}
         if not fresh:
             try:
@@ -91,6 +90,14 @@ class Cache:
         if missing:
             self._ask(source, missing, answers)
         return answers
+
+    def kept(self, source: CustomerUserSource, logins: Sequence[str]) -> Mapping[str, Answer]:
+        """What is known without asking anybody; the other logins are missing."""
+        try:
+            return self._known(_keys(source, logins))
+        except redis.RedisError as error:
+            _warn(error)
+            return {}
 
     def _ask(
         self, source: CustomerUserSource, keys: Mapping[str, str], answers: dict[str, Answer]
@@ -172,6 +179,12 @@ def _warn(error: redis.RedisError) -> None:
 
 def _without(keys: Mapping[str, str], answers: Container[str]) -> dict[str, str]:
     return {login: key for login, key in keys.items() if login not in answers}
+
+
+def _keys(source: CustomerUserSource, logins: Iterable[str]) -> dict[str, str]:
+    """The key of each login's answer."""
+    prefix = f"{PREFIX}:{_digest_of(source.config)}"
+    return {login: f"{prefix}:{_digest(source.login_key(login))}" for login in logins}
 
 
 def _digest(text: str) -> str:

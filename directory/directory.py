@@ -6,18 +6,21 @@ does not answer ends the search: a later source might give the data of another p
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from directory.assignments import Assignments
 from directory.attributes import CUSTOMER_ID, Person, complete
+from directory.breaker import Observation
 from directory.cache import Cache, keeps
-from directory.companions import Companions
+from directory.companions import COMPANIES, DYNAMIC_FIELDS, PREFERENCES, Companions
 from directory.customer_ids import FURTHER_IDS, customer_ids
 from directory.database import DatabaseFault
 from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.model import SLOTS, Absent, Answer, CustomerUser, Found, Unavailable
 from directory.source import CustomerUserSource
 from directory.supplier import Supplier
+from directory.watch import NO_OUTAGES, Watch
 
 COMPANY_NAME = "CustomerCompanyName"
 
@@ -66,20 +69,32 @@ class Directory:
         self._cache = cache
         self._configs = {source.config.slot: source.config for source in self._sources}
         self._suppliers = {slot: Supplier.of(config) for slot, config in self._configs.items()}
-        self._health: dict[str, str] = {}
+        self._observed: dict[str, Observation] = {}
 
     @property
     def sources(self) -> Sequence[CustomerUserSource]:
         """The sources in the order in which they are asked."""
         return tuple(self._sources)
 
-    @property
-    def health(self) -> Mapping[str, str]:
-        """Why each source did not answer when it was last asked, empty if it did; by slot.
+    def observed(self) -> Mapping[str, Observation]:
+        """How those answered last that were asked since this was called last.
 
-        What the cache knew says nothing of a source. One that was never asked is missing.
+        Sources are there by slot, readers of ``directory.companions`` by name. What the cache knew
+        says nothing of a source.
         """
-        return dict(self._health)
+        seen, self._observed = self._observed, {}
+        return seen
+
+    def readers_of(self, slot: str, variables: Collection[str] | None) -> frozenset[str]:
+        """The readers that complete the answers of a source, by name."""
+        supplier, readers = self._suppliers[slot], self._companions
+        known = frozenset() if readers.companies is None else readers.companies.variables
+        asked = {
+            PREFERENCES: readers.preferences is not None,
+            COMPANIES: supplier.wants_companies(known, variables),
+            DYNAMIC_FIELDS: bool(supplier.wanted_fields(variables)),
+        }
+        return frozenset(name for name, wanted in asked.items() if wanted)
 
     def find(
         self,
@@ -87,6 +102,7 @@ class Directory:
         variables: Collection[str] | None = None,
         *,
         fresh: bool = False,
+        outages: Mapping[str, str] = NO_OUTAGES,
     ) -> Mapping[str, Answer]:
         """Look up logins: one statement or search per asked source for some hundred of them.
 
@@ -94,6 +110,8 @@ class Directory:
             logins: as tickets spell them. The empty login is nobody's and is not asked for.
             variables: the keys that will be used; only what they need is read. None means all.
             fresh: ask the sources even where the cache knows.
+            outages: why sources (by slot) and readers (by name) are not to be asked now. What
+                they would be asked for is unavailable, unless the cache knows.
 
         Returns:
             An answer for each login given. ``Found`` carries all keys of observed rules 42 to 47
@@ -107,10 +125,11 @@ class Directory:
         if "" in still_open:
             still_open.remove("")
             answers[""] = Absent()
+        watch = Watch(outages)
         for source in self._sources:
             if not still_open:
                 break
-            said = self._ask(source, still_open, fresh=fresh)
+            said = self._ask(source, still_open, watch, fresh=fresh)
             for login in still_open:
                 answer = said[login]
                 if isinstance(answer, Found):
@@ -124,7 +143,9 @@ class Directory:
             still_open = [login for login in still_open if login not in answers]
         for login in still_open:
             answers[login] = skipped.get(login) or absent.get(login, Absent())
-        return self._complete(answers, variables)
+        completed = self._complete(answers, variables, watch)
+        self._observed |= watch.seen
+        return completed
 
     def trace(self, login: str) -> Sequence[Trace]:
         """Ask every source about one login, also those behind the one that decides."""
@@ -148,8 +169,14 @@ class Directory:
             for number, (source, answer) in enumerate(said)
         )
 
-    def company_names(self, customer_ids: Iterable[str]) -> Mapping[str, str]:
+    def company_names(
+        self, customer_ids: Iterable[str], outages: Mapping[str, str] = NO_OUTAGES
+    ) -> Mapping[str, str]:
         """CustomerCompanyName by customer id, for people to read.
+
+        Args:
+            customer_ids: of the customers.
+            outages: as for ``find``.
 
         Returns:
             Unknown customers are missing, and so are all while their database does not answer.
@@ -158,7 +185,7 @@ class Directory:
         if reader is None:
             return {}
         try:
-            found = reader.read(customer_ids)
+            found = Watch(outages).reader(COMPANIES, partial(reader.read, customer_ids))
         except DatabaseFault:
             return {}
         names = {key: company.get(COMPANY_NAME) for key, company in found.items()}
@@ -197,21 +224,6 @@ class Directory:
         """The relations between customer users and customers, where they can be read."""
         return self._companions.assignments
 
-    def ping(self, slot: str) -> None:
-        """Ask the source of a slot for something small; a slot without source always answers.
-
-        Raises:
-            SourceUnavailable: with the reason why it does not answer.
-        """
-        for source in self._sources:
-            if source.config.slot == slot:
-                try:
-                    source.ping()
-                except SourceUnavailable as error:
-                    self._health[slot] = error.reason
-                    raise
-                self._health[slot] = ""
-
     def close(self) -> None:
         """Close all connections; the next ``find`` opens them again."""
         for source in self._sources:
@@ -219,23 +231,20 @@ class Directory:
         self._companions.close()
 
     def _ask(
-        self, source: CustomerUserSource, logins: Sequence[str], *, fresh: bool
+        self, source: CustomerUserSource, logins: Sequence[str], watch: Watch, *, fresh: bool
     ) -> Mapping[str, Answer]:
-        if self._cache is None or not keeps(source.config):
-            said = source.find(logins)
-        else:
-            said = self._cache.find(source, logins, fresh=fresh)
         slot = source.config.slot
-        for answer in said.values():
-            if isinstance(answer, Unavailable):
-                self._health[slot] = answer.reason
-                break
-            if not answer.cached:
-                self._health[slot] = ""
-        return said
+        cache = self._cache if keeps(source.config) else None
+        if slot in watch.outages:
+            silent = dict.fromkeys(logins, Unavailable(slot, watch.outages[slot]))
+            kept = {} if cache is None or fresh else cache.kept(source, logins)
+            return {**silent, **kept}
+        if cache is None:
+            return watch.source(slot, partial(source.find, logins))
+        return watch.source(slot, partial(cache.find, source, logins, fresh=fresh))
 
     def _complete(
-        self, answers: Mapping[str, Answer], variables: Collection[str] | None
+        self, answers: Mapping[str, Answer], variables: Collection[str] | None, watch: Watch
     ) -> Mapping[str, Answer]:
         """Add what the ticket system knows; whom it cannot be read for is unavailable."""
         people = {
@@ -243,7 +252,7 @@ class Directory:
             for login, answer in answers.items()
             if isinstance(answer, Found)
         }
-        completed = complete(people, self._companions, variables)
+        completed = complete(people, self._companions, variables, watch)
         return {
             login: _replaced(answer, completed[login]) if isinstance(answer, Found) else answer
             for login, answer in answers.items()
@@ -264,4 +273,4 @@ def _may_be_skipped(source: CustomerUserSource) -> bool:
 def _replaced(answer: Found, completed: CustomerUser | Unavailable) -> Answer:
     if isinstance(completed, Unavailable):
         return completed
-    return Found(completed, cached=answer.cached)
+    return replace(answer, customer_user=completed)

@@ -20,7 +20,6 @@ from worker.inbox import Entry, Inbox
 from worker.outcomes import Outcome
 from worker.settings import load
 from worker.tasks import tickets
-from worker.waiting_room import Ping
 
 QUEUE = "events"
 
@@ -34,7 +33,7 @@ def make_app(
     configuration: Callable[[], Mapping[str, Any]],
     inbox: Callable[[], Inbox],
     handle: Handle,
-    ping: Ping,
+    come_back: Callable[[], bool],
     sweep: Callable[[], object],
 ) -> Celery:
     """An application that knows the ticket tasks and nothing else.
@@ -43,12 +42,13 @@ def make_app(
         configuration: Celery's configuration, see ``configure``; called when first needed.
         inbox: this process's inbox; called when the first task runs.
         handle: handles a batch of entries.
-        ping: asks the source in a slot for something small, or raises ``SourceUnavailable``.
+        come_back: probes sources and lets waiting events back into the inbox; says whether it
+            should be called again soon.
         sweep: appends events for what the ticket history tells and no event told.
     """
     application = broker.Application("fieldfare", set_as_current=False)
     application.add_defaults(configuration)
-    tickets.register(application, inbox, handle, ping, sweep)
+    tickets.register(application, inbox, handle, come_back, sweep)
     return application
 
 
@@ -125,14 +125,10 @@ def _handle(entries: Sequence[Entry]) -> Sequence[Outcome]:
     return enrich(entries, bootstrap.services())
 
 
-def _ping(slot: str) -> None:
-    from worker import bootstrap  # noqa: PLC0415
+def _come_back() -> bool:
+    from worker import bootstrap, waiting_room  # noqa: PLC0415
 
-    services = bootstrap.services()
-    try:
-        services.directory.ping(slot)
-    finally:
-        services.source_states.note(services.directory.health)
+    return waiting_room.come_back(bootstrap.services())
 
 
 def _sweep() -> int:
@@ -142,7 +138,7 @@ def _sweep() -> int:
     return sweep(bootstrap.services())
 
 
-app = make_app(_configuration, _inbox, _handle, _ping, _sweep)
+app = make_app(_configuration, _inbox, _handle, _come_back, _sweep)
 garbage.attach()
 heartbeat.attach(app)
 metrics_server.attach(app)

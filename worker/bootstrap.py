@@ -2,6 +2,7 @@
 
 import functools
 import os
+from contextlib import closing
 from zoneinfo import ZoneInfo
 
 import redis
@@ -10,14 +11,17 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
 from directory import kinds
+from directory.breaker import Observation
 from directory.cache import Cache
-from directory.companions import companions
+from directory.companions import READERS, companions
 from directory.config import LdapSourceConfig, SourceConfig, SqlSourceConfig
 from directory.database import TicketEngine
 from directory.directory import Directory
 from directory.ldap import LdapSource
+from directory.probe import probe_reader, probe_source
 from directory.source import CustomerUserSource
 from directory.sql import SqlSource
+from directory.supplier import Supplier
 from worker.app import app, caller
 from worker.broker import redis_url
 from worker.inbox import Inbox, connect
@@ -72,7 +76,8 @@ def build(settings: Settings) -> Services:
         history=HistoryLog(reading, worker_user=tickets.worker_user, zone=zone),
         otobo_cache=otobo_cache(tickets.otobo_cache),
         inbox=inbox_,
-        source_states=SourceStates(inbox_.client),
+        source_states=SourceStates(inbox_.client, limits=settings.breaker.limits()),
+        probe=lambda name: probe(settings, lambda: reading, zone, name),
     )
 
 
@@ -94,6 +99,25 @@ def directory(
         companions(engine, settings.preferences, settings.company_configs(), zone),
         Cache(client, ttl_max=settings.cache.ttl_max, negative_ttl=settings.cache.negative_ttl),
     )
+
+
+def probe(settings: Settings, engine: TicketEngine, zone: ZoneInfo, name: str) -> Observation:
+    """Whether a source answers a search, by its slot; or a reader of ``directory.companions``.
+
+    One that is not configured any more keeps nobody from anything, and so counts as answering.
+    """
+    if name in READERS:
+        readers = companions(engine, settings.preferences, settings.company_configs(), zone)
+        suppliers = [Supplier.of(config) for config in settings.source_configs()]
+        variables = settings.mapping.ruleset().variables
+        fields = {name for one in suppliers for name in one.wanted_fields(variables).values()}
+        with closing(readers):
+            return probe_reader(name, readers, fields)
+    for config in settings.source_configs():
+        if config.slot == name:
+            with closing(source(config, engine)) as built:
+                return probe_source(built)
+    return Observation()
 
 
 def source(config: SourceConfig, engine: TicketEngine) -> CustomerUserSource:

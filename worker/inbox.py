@@ -203,16 +203,27 @@ class Inbox:
         """Move entries to the waiting room of a slot; returns how many were still pending."""
         return self._moved(waiting_room(slot), entries, {"reason": reason})
 
-    def release(self, slot: str) -> int:
-        """Move everything that waits for a slot back into the inbox, oldest first, and ring.
+    def release(self, slot: str, most: int | None = None, before: float | None = None) -> int:
+        """Move what waits for a slot back into the inbox, oldest first, and ring.
 
-        In portions, each of them atomic; what comes to wait meanwhile stays. Returns how many.
+        In portions, each of them atomic; what comes to wait meanwhile stays.
+
+        Args:
+            slot: of the source that was waited for.
+            most: how many at most.
+            before: only what came to wait by then, in seconds since 1970.
+
+        Returns:
+            How many.
         """
         room = waiting_room(slot)
-        remaining = int(self.client.xlen(room))
+        length = int(self.client.xlen(room))
+        remaining = length if most is None else min(most, length)
+        newest = "+" if before is None else str(max(0, int(before * 1000)))
         released = 0
         while remaining > 0:
-            portion = int(self._return_oldest(keys=[room, EVENTS], args=[min(remaining, _PORTION)]))
+            count = min(remaining, _PORTION)
+            portion = int(self._return_oldest(keys=[room, EVENTS], args=[count, newest]))
             if portion == 0:
                 break
             released += portion
@@ -221,12 +232,13 @@ class Inbox:
             self.ring()
         return released
 
-    def waiting_slots(self) -> list[str]:
-        """The slots whose waiting rooms are not empty, in order."""
+    def lengths(self) -> tuple[int, Mapping[str, int]]:
+        """How many events the inbox holds, and each waiting room that is not empty, by slot."""
         pipeline = self.client.pipeline(transaction=False)
-        for slot in SLOTS:
-            pipeline.xlen(waiting_room(slot))
-        return [slot for slot, length in zip(SLOTS, pipeline.execute(), strict=True) if length]
+        for key in (EVENTS, *map(waiting_room, SLOTS)):
+            pipeline.xlen(key)
+        events, *rooms = pipeline.execute()
+        return events, {slot: room for slot, room in zip(SLOTS, rooms, strict=True) if room}
 
     def give_back(self, entries: Sequence[Entry]) -> int:
         """Put entries behind all others; nothing is counted. Returns how many were pending."""

@@ -77,8 +77,8 @@ return moved
 RETURN_OLDEST = (
     _CARRIED
     + """
--- KEYS: waiting room, inbox. ARGV: most entries. Returns how many went back.
-local entries = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[1])
+-- KEYS: waiting room, inbox. ARGV: most entries, the last id. Returns how many went back.
+local entries = redis.call('XRANGE', KEYS[1], '-', ARGV[2], 'COUNT', ARGV[1])
 for _, entry in ipairs(entries) do
   redis.call('XADD', KEYS[2], '*', unpack(carried(entry[1], entry[2], {})))
   redis.call('XDEL', KEYS[1], entry[1])

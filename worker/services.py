@@ -1,8 +1,10 @@
 """Everything a handler works with, built once for each process by ``worker.bootstrap``."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from directory.breaker import Observation
 from directory.directory import Directory
 from mapping.precedence import Precedence
 from mapping.rules import Ruleset
@@ -20,6 +22,8 @@ class Services:
 
     Attributes:
         zone: the time zone of the times in the ticket database.
+        probe: searches for nobody, in the source of a slot or by a reader of
+            ``directory.companions``, over a connection of its own; may be called in any thread.
     """
 
     settings: Settings
@@ -31,6 +35,7 @@ class Services:
     otobo_cache: OtoboCache
     inbox: Inbox
     source_states: SourceStates
+    probe: Callable[[str], Observation]
 
     def precedence(self) -> Precedence:
         """The precedence settings, with the id of the worker's user.

@@ -31,6 +31,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from directory.breaker import Limits
 from directory.config import CompanyConfig, PreferencesConfig, SourceConfig, keyword_keys
 from directory.kinds import AnySourceConfig
 from directory.model import SLOTS, source_name
@@ -218,6 +219,30 @@ class RuleSettings(BaseModel):
         description="Whether an event that leaves the customer user as it is writes over what "
         "somebody typed since (deviation D16).",
     )
+
+
+class BreakerSettings(BaseModel):
+    """When workers stop to ask a source that does not answer, and how often they look after it."""
+
+    model_config = SECTION
+
+    failures: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="So many failures in a row, of all workers together, and nobody asks the "
+        "source any more until a probe was answered. One that took over a second counts twice.",
+    )
+    window: Seconds = Field(
+        60.0, description="Seconds after which a failure is no longer in a row with the next."
+    )
+    longest_pause: Seconds = Field(
+        15.0, le=30, description="Most seconds between two probes of a source."
+    )
+
+    def limits(self) -> Limits:
+        """The same for circuits."""
+        return Limits(self.failures, self.window, self.longest_pause)
 
 
 class MappingSettings(BaseModel):
@@ -437,6 +462,7 @@ class Settings(BaseSettings):
     )
     preferences: PreferencesConfig = Field(default_factory=PreferencesConfig)
     cache: CacheSettings = Field(default_factory=CacheSettings)
+    breaker: BreakerSettings = Field(default_factory=BreakerSettings)
     mapping: MappingSettings = Field(default_factory=MappingSettings)
     precedence: PrecedenceSettings = Field(default_factory=PrecedenceSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)

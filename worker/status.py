@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import redis
 
+from directory.breaker import Circuit
+from directory.companions import READERS
 from directory.model import SLOTS, source_name
 from worker import heartbeat, source_states
 from worker.entries import decode, milliseconds, note
@@ -41,7 +43,8 @@ class SourceStatus:
     Attributes:
         source: ``CustomerUser``, ``CustomerUser1`` …
         name: its name for people; may be empty.
-        state: ``unknown`` until a worker has asked it.
+        state: ``unknown`` until a worker has asked it; ``probing`` while one looks whether it is
+            back.
         since_seconds: how long it has been so; None while unknown.
         reason: why it does not answer.
         waiting: the events that wait for it.
@@ -49,10 +52,27 @@ class SourceStatus:
 
     source: str
     name: str
-    state: Literal["up", "down", "unknown"]
+    state: Literal["up", "down", "probing", "unknown"]
     since_seconds: float | None
     reason: str
     waiting: Queue
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderStatus:
+    """What completes the answers of sources, where it does not answer; their events wait then.
+
+    Attributes:
+        name: ``preferences``, ``companies`` or ``dynamic_fields``.
+        state: as of a source.
+        since_seconds: how long it has been so.
+        reason: why it does not answer.
+    """
+
+    name: str
+    state: str
+    since_seconds: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +118,7 @@ class Status:
         pending: how many each consumer has in hand.
         bell: whether a worker was woken up within the last second and has not begun to read.
         sources: those that are configured, in order.
+        readers: what completes the answers of sources, and does not answer.
         orphans: events that wait for a source which is not configured any more, by its name.
         processes: the workers and schedulers that are alive.
         time: the server's clock, seconds since 1970.
@@ -107,6 +128,7 @@ class Status:
     pending: Mapping[str, int]
     bell: bool
     sources: Sequence[SourceStatus]
+    readers: Sequence[ReaderStatus]
     orphans: Mapping[str, Queue]
     dead: DeadLetters
     sweep: SweepStatus
@@ -143,11 +165,17 @@ def read(client: redis.Redis, settings: Settings) -> Status:
     )
     waiting = dict(zip(SLOTS, rooms, strict=True))
     configured = {config.slot for config in settings.source_configs()}
+    circuits = source_states.parse(states)
     return Status(
         inbox=inbox,
         pending={row["name"].decode(): row["pending"] for row in consumers if row["pending"]},
         bell=bool(bell),
-        sources=_sources(settings, source_states.parse(states), waiting, now),
+        sources=_sources(settings, circuits, waiting, now),
+        readers=tuple(
+            ReaderStatus(name, _state(circuit, now), max(0.0, now - circuit.since), circuit.reason)
+            for name, circuit in circuits.items()
+            if name in READERS and not circuit.up
+        ),
         orphans={
             source_name(slot): room
             for slot, room in waiting.items()
@@ -182,7 +210,7 @@ def _age(first: Sequence[Any], now: float) -> float | None:
 
 def _sources(
     settings: Settings,
-    states: Mapping[str, source_states.SourceState],
+    states: Mapping[str, Circuit],
     waiting: Mapping[str, Queue],
     now: float,
 ) -> Sequence[SourceStatus]:
@@ -193,13 +221,19 @@ def _sources(
             SourceStatus(
                 source=config.source_name,
                 name=config.name,
-                state=known.state if known else "unknown",
+                state=_state(known, now) if known else "unknown",
                 since_seconds=max(0.0, now - known.since) if known else None,
                 reason=known.reason if known else "",
                 waiting=waiting[config.slot],
             )
         )
     return tuple(found)
+
+
+def _state(circuit: Circuit, now: float) -> Literal["up", "down", "probing"]:
+    if circuit.up:
+        return "up"
+    return "probing" if circuit.is_probed(now) else "down"
 
 
 def _dead(count: int, newest: Sequence[Any], now: float) -> DeadLetters:

@@ -7,6 +7,7 @@ and handled by the real drain and the real handler; no Celery stands in between.
 
 import dataclasses
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -24,7 +25,7 @@ from worker.services import Services
 from worker.settings import load
 from worker.settings_errors import SettingsError
 from worker.tickets.store import TicketDatabaseMisfit
-from worker.waiting_room import release_answering
+from worker.waiting_room import REST_SECONDS, come_back
 
 ROUNDS = 5
 """An event that went back to the inbox so often will not find peace."""
@@ -107,7 +108,7 @@ class Fieldfare:
         services = self.services
         if services is None:
             return
-        release_answering(self._inbox, services.directory.ping)
+        come_back(services, lambda work: work(), lambda: time.time() + 2 * REST_SECONDS)
         for _ in range(ROUNDS):
             drain(self._inbox, self._consumer, lambda entries: enrich(entries, services))
             if self._consumer.outage:

@@ -618,7 +618,6 @@ def test_the_source_and_its_companions_close_nothing_of_the_ticket_systems(
 ) -> None:
     directory = system.directory()
     directory.find(["jdoe"])
-    directory.ping("")
 
     directory.close()
 

@@ -308,7 +308,7 @@ def test_waiting_events_come_back_oldest_first(inbox: Inbox, bell: Bell) -> None
     first, second = inbox.read("a")
     inbox.wait([first], "3", "SourceUnavailable: timeout")
     inbox.wait([second], "3", "SourceUnavailable: timeout")
-    assert inbox.waiting_slots() == ["3"]
+    assert inbox.lengths() == (0, {"3": 2})
     assert stats(inbox).waiting == {"3": 2}
     inbox.silence()
     inbox.publish(event(3))
@@ -321,15 +321,30 @@ def test_waiting_events_come_back_oldest_first(inbox: Inbox, bell: Bell) -> None
     assert [entry.first_id for entry in back[1:]] == [first.id, second.id]
     assert back[1].time == first.time
     assert bell.calls == 3
-    assert inbox.waiting_slots() == []
+    assert inbox.lengths() == (3, {})
 
 
 def test_the_first_slot_has_a_waiting_room_too(inbox: Inbox) -> None:
     inbox.publish(event(1))
     inbox.wait(inbox.read("a"), "", "down")
 
-    assert inbox.waiting_slots() == [""]
+    assert inbox.lengths() == (0, {"": 1})
     assert inbox.release("") == 1
+
+
+def test_no_more_are_released_than_asked_for_and_none_that_came_later(
+    inbox: Inbox, broker: RedisServer
+) -> None:
+    inbox.publish_many(event(number) for number in range(5))
+    inbox.wait(inbox.read("a"), "1", "down")
+    with broker.client() as client:
+        now = client.time()[0]
+
+    assert inbox.release("1", before=now - 10.0) == 0
+    assert inbox.release("1", most=0) == 0
+    assert inbox.release("1", most=2, before=now + 10.0) == 2
+    assert tickets(inbox.read("a")) == ["0", "1"]
+    assert inbox.lengths() == (2, {"1": 3})
 
 
 def test_releasing_an_empty_room_rings_nobody(inbox: Inbox, bell: Bell) -> None:

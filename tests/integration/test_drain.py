@@ -8,7 +8,6 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from directory.errors import SourceUnavailable
 from tests.inbox_stats import Stats, stats
 from tests.servers import RedisServer
 from worker import dead_letters, handled
@@ -17,7 +16,6 @@ from worker.inbox import Entry, Inbox, connect
 from worker.outcomes import DISPOSITIONS, Kind, Outcome
 from worker.settings import InboxSettings
 from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
-from worker.waiting_room import release_answering
 
 
 class Bell:
@@ -155,26 +153,6 @@ def test_events_of_a_silent_source_wait_and_the_others_do_not(
 
     assert empty(stats(inbox))
     assert stats(inbox).waiting == {"": 1, "7": 1}
-
-
-def test_waiting_events_come_back_when_their_source_answers(
-    inbox: Inbox, consumer: Consumer, clock: Clock
-) -> None:
-    fill(inbox, 2)
-    first, second = inbox.read(consumer.name)
-    inbox.wait([first], "", "down")
-    inbox.wait([second], "7", "down")
-
-    def ping(slot: str) -> None:
-        if slot == "7":
-            raise SourceUnavailable(slot, "LDAPSocketOpenError: refused")
-
-    assert release_answering(inbox, ping) == {"": 1}
-
-    handler = Handler()
-    drain(inbox, consumer, handler, clock)
-    assert handler.batches == [["1"]]
-    assert stats(inbox).waiting == {"7": 1}
 
 
 def test_a_malformed_event_is_parked_with_its_reason(

@@ -24,6 +24,7 @@ from tests.integration.world import (
     handle,
     interfered,
     ldap_people,
+    let_back,
     statements,
 )
 from tests.otobo import AGENT, LONG_AGO, WORKER
@@ -33,7 +34,6 @@ from worker.handlers.enrich import converge
 from worker.outcomes import Kind, Outcome
 from worker.tickets import schema
 from worker.tickets.store import Result, TicketDatabaseUnavailable
-from worker.waiting_room import release_answering
 
 PERSON = {
     "UserFirstname": "Firstname",
@@ -207,7 +207,7 @@ def test_while_a_source_is_away_nothing_is_written_and_no_later_source_is_asked(
 
     slapd.start()
     slapd.thaw()
-    assert release_answering(services.inbox, services.directory.ping) == {"": 1}
+    let_back(services)
     assert kinds(handle(services)) == [Kind.WRITTEN]
     assert world.values(ticket) == {"Phone": ["2"]}
 

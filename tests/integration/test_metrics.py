@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
+from directory.breaker import Observation
 from tests.integration.world import World, changed, handle
 from worker import heartbeat, metrics, metrics_redis
 from worker.drain import Consumer, drain
@@ -169,7 +170,7 @@ def test_what_the_sweep_finds_is_counted_and_how_far_it_is_behind(
 def test_what_redis_knows_is_told(world: World, services: Services, scrape: Scraped) -> None:
     services.inbox.publish_many([changed(number) for number in (1, 2, 3)])
     services.inbox.read("a", 2)
-    services.source_states.note({"": "it is away"})
+    services.source_states.note({"": Observation("it is away")})
     who = heartbeat.this_process("beat", "events", name="beat-1@here")
     beating = heartbeat.Heartbeat(
         who, heartbeat.connect(world.redis.url), Path(os.devnull), patience=60

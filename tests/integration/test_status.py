@@ -11,6 +11,7 @@ import pytest
 import redis
 from typer.testing import CliRunner, Result
 
+from directory.breaker import Observation
 from tests.servers import RedisServer
 from worker import bootstrap, cli, heartbeat, status
 from worker.broker import impatient
@@ -91,7 +92,13 @@ def test_everything_that_redis_knows_is_told(
     read: Callable[[], status.Status], inbox: Inbox, tmp_path: Path
 ) -> None:
     fill(inbox)
-    SourceStates(inbox.client).note({"": "", "1": "TimeoutError: no answer"})
+    SourceStates(inbox.client).note(
+        {
+            "": Observation(),
+            "1": Observation("TimeoutError: no answer"),
+            "companies": Observation("gone"),
+        }
+    )
     inbox.client.hset(CURSOR, mapping={"time": "2024-01-01 00:00:00", "id": 4711})
     inbox.client.set(LOCK, "somebody")
     who = heartbeat.this_process("worker", "events", 2, "fieldfare-1@here")
@@ -109,6 +116,9 @@ def test_everything_that_redis_knows_is_told(
     assert (crm.name, crm.state, crm.waiting.length) == ("CRM", "up", 0)
     assert (staff.state, staff.reason) == ("down", "TimeoutError: no answer")
     assert staff.since_seconds is not None
+    assert [(one.name, one.state, one.reason) for one in found.readers] == [
+        ("companies", "down", "gone")
+    ]
     assert (staff.waiting.length, staff.waiting.oldest_seconds is None) == (1, False)
     assert (found.dead.count, found.dead.reason, found.dead.error) == (1, "failed", "ValueError")
     assert found.dead.newest_seconds is not None
@@ -152,7 +162,9 @@ def test_people_are_told_that_nobody_works(run: Run) -> None:
 
 def test_people_get_tables(run: Run, inbox: Inbox, tmp_path: Path) -> None:
     fill(inbox)
-    SourceStates(inbox.client).note({"1": "TimeoutError"})
+    SourceStates(inbox.client).note(
+        {"1": Observation("TimeoutError"), "companies": Observation("gone")}
+    )
     inbox.client.hset(CURSOR, mapping={"time": "2024-01-01 00:00:00", "id": 4711})
     inbox.client.set(LOCK, "somebody")
     for role in ("worker", "beat"):
@@ -168,6 +180,7 @@ def test_people_get_tables(run: Run, inbox: Inbox, tmp_path: Path) -> None:
         "dead letters │ 1 │ │ newest AGE ago: failed ValueError",
         "CustomerUser │ CRM │ unknown │",
         "│ down │ AGE │ TimeoutError",
+        "companies │ customer data │ down │ AGE │ gone",
         "│ events │ scheduler │",
         "up to 2024-01-01 00:00:00, AGE ago; line 4711; running.",
     ):

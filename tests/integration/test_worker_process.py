@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import redis
 from celery.exceptions import Reject
+from structlog.testing import capture_logs
 
 from tests.inbox_stats import stats
 from tests.servers import RedisServer
@@ -220,7 +221,7 @@ def application(url: str) -> tuple[Any, Inbox]:
     """A producer's end of the application."""
     box = Inbox(connect(url), lambda: None)
     app = make_app(
-        lambda: configure(url, 60), lambda: box, lambda _: [], lambda _: None, lambda: None
+        lambda: configure(url, 60), lambda: box, lambda _: [], lambda: False, lambda: None
     )
     return app, box
 
@@ -305,12 +306,45 @@ def test_the_bells_message_expires_and_lies_under_our_prefix(
     app.close()
 
 
-def test_tidying_and_releasing_are_tasks(broker: RedisServer) -> None:
+def test_who_saw_something_wait_looks_after_it_with_each_drain_until_nothing_waits(
+    broker: RedisServer,
+) -> None:
+    box = Inbox(connect(broker.url), lambda: None)
+    again = iter([True, True, False])
+    app = make_app(
+        lambda: configure(broker.url, 60),
+        lambda: box,
+        lambda _: [],
+        lambda: next(again),
+        lambda: None,
+    )
+
+    app.tasks["inbox.drain"]()
+    assert next(again), "nothing was known to wait"
+    app.tasks["inbox.release"]()
+    app.tasks["inbox.drain"]()
+    app.tasks["inbox.drain"]()
+
+    assert next(again, "none is left") == "none is left"
+
+
+def test_a_release_without_redis_is_left_to_the_next_one(broker: RedisServer) -> None:
+    def fail() -> bool:
+        raise redis.ConnectionError
+
+    app = make_app(dict, lambda: None, lambda _: [], fail, lambda: None)  # type: ignore[arg-type,return-value]
+    with capture_logs() as logs:
+        app.tasks["inbox.release"]()
+
+    assert [(line["event"], line["error"]) for line in logs] == [
+        ("release.interrupted", "ConnectionError")
+    ]
+
+
+def test_tidying_is_a_task(broker: RedisServer) -> None:
     app, box = application(broker.url)
     box.publish({"type": "ticket.created", "ticket_id": "1"})
-    box.wait(box.read("a"), "2", "down")
 
-    app.tasks["inbox.release"]()
     app.tasks["inbox.tidy"]()
 
     assert stats(box).length == 1

@@ -46,12 +46,13 @@ def handle(entries: Sequence[Entry]) -> list[Outcome]:
     return [Outcome(entry.id, int(entry.fields["ticket_id"]), Kind.WRITTEN) for entry in entries]
 
 
-def ping(slot: str) -> None:
-    """Every source answers."""
+def come_back() -> bool:
+    """Nothing waits."""
+    return False
 
 
 def sweep() -> None:
     """There is no history here."""
 
 
-app = make_app(lambda: configure(URL, sweep_every=3600), inbox, handle, ping, sweep)
+app = make_app(lambda: configure(URL, sweep_every=3600), inbox, handle, come_back, sweep)

@@ -4,6 +4,7 @@ Services come from the composition root, so that what is tested is what runs in 
 """
 
 import dataclasses
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from worker.outcomes import Outcome
 from worker.services import Services
 from worker.settings import Settings
 from worker.tickets.store import Result, TicketStore
+from worker.waiting_room import REST_SECONDS, come_back
 
 PHONE: Mapping[str, str] = {"UserPhone": "Phone"}
 
@@ -114,6 +116,11 @@ def ldap_people(slapd: SlapdServer, **more: Any) -> dict[str, Any]:
         "map": LDAP_MAP,
         **more,
     }
+
+
+def let_back(services: Services) -> None:
+    """Probe what is down, and let events back as if they had waited for long."""
+    come_back(services, lambda work: work(), lambda: time.time() + 2 * REST_SECONDS)
 
 
 def created(ticket_id: int, **more: Any) -> TicketCreated:

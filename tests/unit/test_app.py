@@ -25,7 +25,7 @@ def app() -> Celery:
         raise TicketDatabaseUnavailable("OperationalError: refused")
 
     return make_app(
-        lambda: configure(NOWHERE, 60), lambda: inbox, lambda _: [], lambda _: None, interrupted
+        lambda: configure(NOWHERE, 60), lambda: inbox, lambda _: [], lambda: False, interrupted
     )
 
 
@@ -59,7 +59,7 @@ def test_everything_that_beat_asks_for_is_known(app: Celery) -> None:
 
 
 def test_two_applications_do_not_share_their_tasks(app: Celery) -> None:
-    other = make_app(dict, lambda: None, lambda _: [], lambda _: None, lambda: None)
+    other = make_app(dict, lambda: None, lambda _: [], lambda: False, lambda: None)
 
     assert app.tasks["inbox.drain"].app is app
     assert other.tasks["inbox.drain"].app is other

@@ -17,6 +17,7 @@ from directory.database import DatabaseFault
 from directory.dsn import DsnError, database_url
 from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.model import Unavailable
+from directory.probe import NOBODY, nobody
 from directory.source import CustomerUserSource
 from directory.supplier import Supplier
 from worker import bootstrap
@@ -26,9 +27,6 @@ from worker.settings import Settings
 
 ADDED = "customer data"
 """The subject of what the ticket system adds to a customer user."""
-
-NOBODY = "fieldfare-check-"
-"""How the logins begin that are asked for."""
 
 _NOT_STARTING = "The worker does not start."
 _WAITING = "Events of its customer users wait until it is back; nothing is emptied."
@@ -77,7 +75,7 @@ def _source(config: SourceConfig, engine: Engine | None) -> Iterator[Finding]:
 
 
 def _asked(subject: str, source: CustomerUserSource) -> Finding:
-    login = _nobody(source.config)
+    login = nobody(source.config)
     started = time.perf_counter()
     answer = source.find([login])[login]
     took = (time.perf_counter() - started) * _MILLISECONDS
@@ -85,12 +83,6 @@ def _asked(subject: str, source: CustomerUserSource) -> Finding:
         return _silent(subject, answer.reason)
     name = f"{source.config.name}: " if source.config.name else ""
     return ok(subject, f"{name}answers a search in {took:.1f} ms")
-
-
-def _nobody(config: SourceConfig) -> str:
-    """A login that nobody has; a number where logins are numbers, or it would not be asked for."""
-    kinds = {entry.storage: entry.storage_type for entry in config.map}
-    return str(-1) if kinds.get(config.customer_key) == "int" else f"{NOBODY}{token_hex(8)}"
 
 
 def _silent(subject: str, reason: str) -> Finding:

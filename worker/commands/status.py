@@ -25,7 +25,7 @@ Wait = Callable[[float], object]
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
-COLOURS = {"up": "green", "down": "bold red", "unknown": "dim"}
+COLOURS = {"up": "green", "down": "bold red", "probing": "yellow", "unknown": "dim"}
 
 
 def status(
@@ -153,6 +153,10 @@ def _sources(found: "Status") -> Table:
             _age(one.since_seconds),
             Text(one.reason),
         )
+    for reader in found.readers:
+        state = Text(reader.state, style=COLOURS[reader.state])
+        since = _age(reader.since_seconds)
+        rows.add_row(reader.name, "customer data", state, since, Text(reader.reason))
     return rows
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import structlog
 
 from directory.model import Absent, Answer, Found, Unavailable, source_name
+from directory.watch import NO_OUTAGES
 from mapping.model import Attributes, Decision, EventHint, Labels, Plan, TicketState
 from mapping.plan import NO_LABELS, prepare
 from mapping.values import Several
@@ -123,8 +124,8 @@ def converge(hints: Hints, services: Services) -> Mapping[int, Verdict]:
     verdicts: dict[int, Verdict] = {}
     still_open = sorted(hints)
     for _ in range(services.settings.inbox.max_conflicts):
-        seen = look(still_open, services, hints)
-        services.source_states.note(services.directory.health)
+        seen = look(still_open, services, hints, services.source_states.outages())
+        services.source_states.note(services.directory.observed())
         plans = [one.plan for one in seen.values() if one.plan is not None]
         results = tracing.within("apply", services.tickets.apply, plans)
         drop_stale_copies(
@@ -140,10 +141,21 @@ def converge(hints: Hints, services: Services) -> Mapping[int, Verdict]:
     return verdicts
 
 
-def look(ticket_ids: Sequence[int], services: Services, hints: Hints) -> dict[int, Look]:
+def look(
+    ticket_ids: Sequence[int],
+    services: Services,
+    hints: Hints,
+    outages: Mapping[str, str] = NO_OUTAGES,
+) -> dict[int, Look]:
     """Load tickets, ask the directory, plan; write nothing.
 
     The directory is asked with no transaction open, so no lock is ever held over it.
+
+    Args:
+        ticket_ids: of the tickets.
+        services: whom to ask.
+        hints: what the events of each ticket told.
+        outages: who is not to be asked, as for ``Directory.find``.
 
     Returns:
         A look at each ticket; one that does not exist is missing.
@@ -154,7 +166,7 @@ def look(ticket_ids: Sequence[int], services: Services, hints: Hints) -> dict[in
     load = services.tickets.load
     loaded = tracing.within("load", load, ticket_ids, services.ruleset.rules)
     tickets = loaded.tickets.values()
-    answers = _ask(tickets, services)
+    answers = _ask(tickets, services, outages)
     seen = tracing.within("plan", _plan_all, answers, loaded, services, hints)
     # An absent that came from the cache is asked anew before it empties a field (D26).
     doubtful = [
@@ -163,19 +175,23 @@ def look(ticket_ids: Sequence[int], services: Services, hints: Hints) -> dict[in
         if isinstance(one.answer, Absent) and one.answer.cached and one.plan and one.plan.changes
     ]
     if doubtful:
-        answers = _ask(doubtful, services, fresh=True)
+        answers = _ask(doubtful, services, outages, fresh=True)
         seen |= tracing.within("plan", _plan_all, answers, loaded, services, hints)
     nameless = {i: one for i, one in seen.items() if one.plan and one.plan.references}
     if nameless:
         wanted = {key for one in nameless.values() if one.plan for key in one.plan.references}
-        labels = labels_for(wanted, services)
+        labels = labels_for(wanted, services, outages)
         answers = {i: one.answer for i, one in nameless.items()}
         seen |= tracing.within("plan", _plan_all, answers, loaded, services, hints, labels)
     return seen
 
 
 def _ask(
-    tickets: Iterable[TicketState], services: Services, *, fresh: bool = False
+    tickets: Iterable[TicketState],
+    services: Services,
+    outages: Mapping[str, str],
+    *,
+    fresh: bool = False,
 ) -> dict[int, Answer]:
     """The directory's answer for each ticket's customer user; each login is asked for once."""
     logins = {ticket.id: ticket.customer_user for ticket in tickets}
@@ -183,7 +199,7 @@ def _ask(
     said: Mapping[str, Answer] = {}
     if wanted:
         find, variables = services.directory.find, services.ruleset.variables
-        said = tracing.within("lookup", find, wanted, variables, fresh=fresh)
+        said = tracing.within("lookup", find, wanted, variables, fresh=fresh, outages=outages)
     return {
         ticket_id: said[login] if login else NO_CUSTOMER_USER for ticket_id, login in logins.items()
     }

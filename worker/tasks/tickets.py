@@ -19,7 +19,6 @@ from celery.exceptions import Reject
 
 from worker.drain import OUTAGES, REDIS_OUTAGES, Consumer, Handle, drain, new_consumer
 from worker.inbox import Inbox
-from worker.waiting_room import Ping, release_answering
 
 DRAIN = "inbox.drain"
 RELEASE = "inbox.release"
@@ -35,7 +34,7 @@ def register(
     app: Celery,
     inbox: Callable[[], Inbox],
     handle: Handle,
-    ping: Ping,
+    come_back: Callable[[], bool],
     sweep: Callable[[], object],
 ) -> None:
     """Add the ticket tasks to an application.
@@ -44,7 +43,8 @@ def register(
         app: the application.
         inbox: this process's inbox; first called after the process has forked.
         handle: handles a batch of entries.
-        ping: asks the source in a slot for something small, or raises ``SourceUnavailable``.
+        come_back: probes sources and lets waiting events back into the inbox; says whether it
+            should be called again soon.
         sweep: appends events for what the ticket history tells and no event told.
     """
     stopping = threading.Event()
@@ -62,10 +62,9 @@ def register(
     def drain_inbox() -> None:
         """Work on the inbox for about two seconds."""
         drain(inbox(), consumer(os.getpid()), handle, time.monotonic, stopping.is_set)
+        after_drain()
 
-    def release() -> None:
-        """Let events whose source answers again back into the inbox."""
-        release_answering(inbox(), ping)
+    release, after_drain = _releasing(come_back)
 
     def tidy() -> None:
         """Remove consumers that died and hold nothing."""
@@ -87,6 +86,30 @@ def register(
     }
     for name, run in tasks.items():
         app.task(name=name, shared=False)(run)  # else it is a task of every application
+
+
+def _releasing(come_back: Callable[[], bool]) -> tuple[Callable[[], None], Callable[[], None]]:
+    """The task that lets events come back, and what a drain does for them when it ends.
+
+    Beat calls the task seldom, so that it costs nothing while nothing waits. The process that saw
+    something wait goes on after each of its drains, until nothing waits any more.
+    """
+    waiting = threading.Event()
+
+    def release() -> None:
+        """Probe sources that do not answer, and let events back whose sources answer again."""
+        try:
+            again = come_back()
+        except OUTAGES as error:
+            log.warning("release.interrupted", error=type(error).__name__)  # beat calls again
+            again = False
+        (waiting.set if again else waiting.clear)()
+
+    def after_drain() -> None:
+        if waiting.is_set():
+            release()
+
+    return release, after_drain
 
 
 def _producers_tasks(inbox: Callable[[], Inbox]) -> dict[str, Callable[..., None]]:

@@ -197,15 +197,6 @@ def test_an_empty_login_has_no_trace() -> None:
     assert Directory([Listed("", "")]).trace("") == ()
 
 
-def test_a_ping_asks_the_source_of_a_slot() -> None:
-    directory = Directory([Listed("1"), Listed("2", away=True)])
-
-    directory.ping("")
-    directory.ping("1")
-    with pytest.raises(SourceUnavailable, match="CustomerUser2 did not answer: away"):
-        directory.ping("2")
-
-
 def test_closing_closes_every_source() -> None:
     sources = [Listed(""), Listed("1")]
 
