@@ -9,7 +9,6 @@ Importing this module reads no settings and opens no connection.
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from celery import Celery
 
@@ -75,15 +74,8 @@ def configure(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]:
         "redis_socket_keepalive": True,
         "redis_backend_health_check_interval": 10,
         "task_ignore_result": False,
-        **_tls(redis_url),
+        **({"redis_backend_use_ssl": broker.CHECKED_TLS} if broker.is_tls(redis_url) else {}),
     }
-
-
-def _tls(redis_url: str) -> dict[str, Any]:
-    """Celery wants to be told that the server's certificate counts, although it is the default."""
-    if urlsplit(redis_url).scheme != "rediss":
-        return {}
-    return {"redis_backend_use_ssl": {"ssl_cert_reqs": "required"}}
 
 
 def _configuration() -> dict[str, Any]:

@@ -16,9 +16,13 @@ from celery.utils import uuid
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from worker import transport
 from worker.settings import RedisSettings
 
 KEY_PREFIX = "fieldfare:celery:"
+
+CHECKED_TLS = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
+"""What Celery must be told; a URL that says something about certificates itself wins."""
 
 _TIME_LIMIT = 60
 _TIMES_ASKED = 3
@@ -41,6 +45,10 @@ class Application(Celery):  # type: ignore[misc]  # Celery has no types
             return self.AsyncResult(options.get("task_id") or uuid())
         return super().send_task(name, *args, **options)
 
+    def connection_for_read(self, url: str | None = None, **options: Any) -> Any:
+        """The connection from which a worker takes messages: judged ones, see the transport."""
+        return super().connection_for_read(url, **{"transport": transport.NAME, **options})
+
 
 def configuration(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]:
     """Celery's configuration, but for queues; measured in the spike of design section 2.
@@ -54,6 +62,8 @@ def configuration(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]
     visibility_timeout = 4 * time_limit
     return {
         "broker_url": redis_url,
+        # Without a word about certificates behind rediss://, kombu would take any.
+        **({"broker_use_ssl": CHECKED_TLS} if is_tls(redis_url) else {}),
         # Messages: JSON only, so that nobody who can write to the queue can run code.
         "task_serializer": "json",
         "accept_content": ["json"],
@@ -112,6 +122,11 @@ def impatient(url: str, name: str, seconds: float = 5.0) -> redis.Redis:
         retry=Retry(NoBackoff(), 0),
         client_name=name,
     )
+
+
+def is_tls(redis_url: str) -> bool:
+    """Whether a URL asks for TLS."""
+    return urlsplit(redis_url).scheme == "rediss"
 
 
 def redis_url(settings: RedisSettings) -> str:

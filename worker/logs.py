@@ -111,6 +111,7 @@ def configure(level: str = "info", form: Format = "auto") -> None:
     root.setLevel(level.upper())
     logging.getLogger("celery.beat").filters = [_OncePerMinute()]
     logging.getLogger(message_logs.LOGGER).filters = [message_logs.WithoutContents()]
+    logging.getLogger(message_logs.FAILURES).filters = [message_logs.WithoutMessage()]
     for name in ("celery", "kombu", "amqp", "sqlalchemy"):
         # Celery announces every wake-up call at info: two lines a second of no use to anybody.
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

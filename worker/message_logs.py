@@ -1,13 +1,21 @@
-"""What may a log say of a message that Celery refuses? The task's name, never its contents.
+"""What may a log say of a message that came to nothing? The task's name, never its contents.
 
-Celery logs the whole body and all headers of a message that it cannot use. A call that went to the
-wrong queue would so put a customer user's data, or a password, into the log.
+Celery logs the whole body and all headers of a message that it cannot use, and of a task that
+failed the message of its error. A call that went to the wrong queue, or an error of a driver, would
+so put a customer user's data, or a password, into the log.
 """
 
 import logging
+import traceback
 from collections.abc import Mapping
+from pathlib import PurePath
+from types import TracebackType
 
 LOGGER = "celery.worker.consumer.consumer"
+"""Who logs messages that are refused."""
+
+FAILURES = "celery.app.trace"
+"""Who logs tasks that failed."""
 
 _REFUSALS: Mapping[str, str] = {
     "Received unregistered task": "a task that is not known here was thrown away",
@@ -28,6 +36,25 @@ class WithoutContents(logging.Filter):
                 record.msg, record.args = said + _task(record), ()
                 record.exc_info = record.exc_text = None
         return True
+
+
+class WithoutMessage(logging.Filter):
+    """Leaves of a failed task its name, the class of the error, and where it was raised."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, failures without the error's text."""
+        if record.exc_info and isinstance(record.args, Mapping) and "name" in record.args:
+            kind, _, trace = record.exc_info
+            said = f"the task {record.args['name']} failed: {kind.__name__ if kind else ''}"
+            record.msg, record.args = f"{said} ({_places(trace)})", ()
+            record.exc_info = record.exc_text = None
+        return True
+
+
+def _places(trace: TracebackType | None) -> str:
+    """Where an error came from, the place where it was raised first."""
+    frames = reversed(traceback.extract_tb(trace))
+    return ", ".join(f"{PurePath(one.filename).name}:{one.lineno}" for one in frames)
 
 
 def _task(record: logging.LogRecord) -> str:

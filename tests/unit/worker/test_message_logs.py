@@ -4,9 +4,10 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from celery import Celery
 from celery.worker.consumer import consumer
 
-from worker.message_logs import LOGGER, WithoutContents
+from worker.message_logs import FAILURES, LOGGER, WithoutContents, WithoutMessage
 
 
 @pytest.fixture
@@ -60,3 +61,21 @@ def test_everything_else_is_logged_as_it_is(filtered: pytest.LogCaptureFixture) 
     assert [record.getMessage() for record in filtered.records] == [
         "Connection to broker lost: refused"
     ]
+
+
+def test_a_task_that_failed_leaves_no_text_of_its_error(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = logging.getLogger(FAILURES)
+    monkeypatch.setattr(logger, "filters", [WithoutMessage()])
+    app = Celery(set_as_current=False)
+
+    def fails(login: str) -> None:
+        int(login)  # its error repeats the text
+
+    app.task(name="it.fails", shared=False)(fails).apply(["hunter2%s"])
+
+    (record,) = [one for one in caplog.records if one.name == FAILURES]
+    said = record.getMessage()
+    assert said.startswith("the task it.fails failed: ValueError (test_message_logs.py:")
+    assert "hunter2" not in logging.Formatter().format(record)
