@@ -11,6 +11,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from directory.config import DatabaseConfig
+from directory.database_tls import TlsOptionError, secured
 
 DRIVERS: Mapping[str, str] = {
     "postgresql": "postgresql+psycopg",
@@ -73,6 +74,10 @@ def database_url(config: DatabaseConfig) -> URL:
         url = url.set(username=config.user)
     if config.password is not None and url.password is None:
         url = url.set(password=config.password.get_secret_value())
+    try:
+        secured(url)
+    except TlsOptionError as error:
+        raise DsnError(f"the address asks for TLS, and {error}") from None
     driver = url.drivername.partition("+")[2]
     if driver in PACKAGES and importlib.util.find_spec(driver) is None:
         raise DsnError(

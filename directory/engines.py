@@ -15,6 +15,8 @@ import sqlalchemy
 from psycopg.types.string import TextLoader
 from sqlalchemy import URL, Engine, event
 
+from directory.database_tls import secure, secured
+
 TEXT_TYPES = (
     *("date", "time", "timetz", "timestamp", "timestamptz", "interval", "numeric"),
     *("float4", "float8", "json", "jsonb", "uuid", "inet", "cidr", "macaddr", "money"),
@@ -73,8 +75,13 @@ def make_engine(url: URL, timeout: float) -> Engine:
         # A file that is replaced by a newer one would be read from the old one for ever.
         pool = {"poolclass": sqlalchemy.NullPool}
     engine = sqlalchemy.create_engine(
-        url, connect_args=arguments, isolation_level="AUTOCOMMIT", hide_parameters=True, **pool
+        secured(url),
+        connect_args=arguments,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+        **pool,
     )
+    secure(engine, url)
     if kind == "postgresql":
         event.listen(engine, "connect", _take_text)
     if kind == "mysql":

@@ -470,11 +470,19 @@ def test_what_is_added_to_a_customer_user_is_read(installation: Installation) ->
         ("mysql+pymysql://192.0.2.1/otobo?ssl_ca=/etc/ca.pem", False),
         ("mysql+pymysql://localhost/otobo", False),
         ("oracle+oracledb://db.example.org/x", False),
+        ("mysql+pymysql://192.0.2.1/otobo?ssl_disabled=true&ssl_ca=/etc/ca.pem", True),
+        ("mysql+pymysql://192.0.2.1/otobo?ssl_ca=/etc/ca.pem&ssl_check_hostname=0", True),
+        ("mysql+pymysql://192.0.2.1/otobo?ssl_check_hostname=false", True),
+        ("mysql+pymysql://127.0.0.1/otobo?ssl_check_hostname=false", False),
+        ("postgresql://db.example.org/otobo?sslmode=require", True),
+        ("postgresql://db.example.org/otobo?sslrootcert=/etc/ca.pem", False),
         ("sqlite:///x", False),
     ],
 )
-def test_a_database_without_tls_is_told(url: str, told: bool) -> None:
-    assert bool(list(transport.of_database("it", make_url(url)))) is told
+def test_a_database_whose_tls_is_missing_or_not_checked_is_told(url: str, told: bool) -> None:
+    found = list(transport.of_database("it", make_url(url)))
+
+    assert len(found) == told
 
 
 @pytest.mark.parametrize(
@@ -482,11 +490,14 @@ def test_a_database_without_tls_is_told(url: str, told: bool) -> None:
     [
         ("redis://:pw@redis.example.org:6379/0", True),
         ("rediss://redis.example.org", False),
+        ("rediss://redis.example.org?ssl_cert_reqs=none", True),
+        ("rediss://redis.example.org?ssl_check_hostname=False", True),
+        ("rediss://localhost?ssl_cert_reqs=none", False),
         ("redis://localhost.:6379", False),
         ("unix:///run/redis.sock", False),
     ],
 )
-def test_a_redis_without_tls_is_told(url: str, told: bool) -> None:
+def test_a_redis_whose_tls_is_missing_or_not_checked_is_told(url: str, told: bool) -> None:
     found = list(transport.of_redis("it", url))
 
     assert bool(found) is told

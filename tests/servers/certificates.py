@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -12,12 +13,14 @@ from cryptography.x509.oid import NameOID
 VALID = dt.timedelta(days=2)
 
 
-def write_certificates(directory: Path) -> tuple[Path, Path, Path]:
-    """Write PEM files into a directory.
+def write_certificates(
+    directory: Path, addresses: Sequence[str] = ("127.0.0.1",)
+) -> tuple[Path, Path, Path]:
+    """Write PEM files into a directory; the key is its owner's alone.
 
     Returns:
-        The authority's certificate, the server's certificate (valid for 127.0.0.1 and localhost)
-        and the server's key.
+        The authority's certificate, the server's certificate (valid for localhost and
+        ``addresses``) and the server's key.
     """
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = _certificate(
@@ -46,7 +49,7 @@ def write_certificates(directory: Path) -> tuple[Path, Path, Path]:
                 x509.SubjectAlternativeName(
                     [
                         x509.DNSName("localhost"),
-                        x509.IPAddress(ipaddress.IPv4Address("127.0.0.1")),
+                        *(x509.IPAddress(ipaddress.IPv4Address(one)) for one in addresses),
                     ]
                 ),
                 False,
@@ -54,6 +57,7 @@ def write_certificates(directory: Path) -> tuple[Path, Path, Path]:
         ],
     )
     files = directory / "ca.pem", directory / "server.pem", directory / "server.key"
+    files[2].touch(mode=0o600)
     files[0].write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     files[1].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     files[2].write_bytes(

