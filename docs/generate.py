@@ -25,7 +25,7 @@ from directory.config import (
 )
 from mapping import transforms
 from mapping.model import Decision
-from worker import cli, events, metrics, metrics_redis, settings
+from worker import cli, dead_letters, events, metrics, metrics_redis, settings
 from worker.commands.answering import Exit
 from worker.handlers.explain import REASONS
 from worker.inbox_scripts import MAX_FIELD_BYTES, MAX_FIELDS
@@ -346,7 +346,7 @@ def _commands(group: Any, path: str = "fieldfare") -> Iterator[tuple[str, Any]]:
 def _command(path: str, command: Any) -> Iterator[str]:
     arguments = [one for one in command.params if one.param_type_name == "argument"]
     options = [one for one in command.params if one.param_type_name == "option"]
-    words = [_metavar(one) for one in arguments]
+    words = [_metavar(one) if one.required else f"[{_metavar(one)}]" for one in arguments]
     yield f"## {path}"
     yield "`" + " ".join([path, *(["[OPTIONS]"] if options else []), *words]) + "`"
     yield command.help or ""
@@ -435,9 +435,8 @@ def _outcomes() -> str:
         _table(
             ["Reason", "Meaning"],
             [
-                ["`malformed`", "the entry is not an event of the contract"],
-                ["`failed`", "every attempt (`inbox.max_attempts`) ended in an error"],
-                ["`killed_workers`", "no worker process survived it, though it was handled alone"],
+                [f"`{name}`", meaning.replace("inbox.max_attempts", "`inbox.max_attempts`")]
+                for name, meaning in dead_letters.REASONS.items()
             ],
         ),
     )

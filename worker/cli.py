@@ -18,8 +18,11 @@ from directory.model import Found, Unavailable
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.beat import beat
 from worker.commands.check import check
+from worker.commands.dead import dead
 from worker.commands.health import health
+from worker.commands.inbox import inbox
 from worker.commands.status import status
+from worker.commands.waiting import waiting
 from worker.settings import Settings, load
 from worker.settings_errors import CONFIG_VARIABLE
 
@@ -204,6 +207,9 @@ app.command()(beat)
 app.command()(check)
 app.command()(health)
 app.command()(status)
+app.command()(inbox)
+app.command()(waiting)
+app.add_typer(dead, name="dead")
 
 
 @config_app.command("show")

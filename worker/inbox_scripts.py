@@ -90,19 +90,35 @@ return #entries
 REPLAY = (
     _CARRIED
     + """
--- KEYS: dead letters, inbox. ARGV: ids. Attempts start anew. Returns how many went back.
-local replayed = 0
+-- KEYS: dead letters, inbox. ARGV: ids. Attempts start anew. Returns the ids that went back.
+local replayed = {}
 for _, id in ipairs(ARGV) do
   local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
   if entry then
     redis.call('XADD', KEYS[2], '*', unpack(carried(id, entry[2], {'fieldfare.attempts', '0'})))
     redis.call('XDEL', KEYS[1], id)
-    replayed = replayed + 1
+    replayed[#replayed + 1] = id
   end
 end
 return replayed
 """
 )
+
+IDS_BY_REASON = """
+-- KEYS: dead letters. ARGV: first id, last id, most entries to look at, reason (or nothing).
+-- Returns where to go on, empty at the end, and then the ids.
+local entries = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2], 'COUNT', ARGV[3])
+local found = {''}
+for _, entry in ipairs(entries) do
+  local fits = ARGV[4] == ''
+  for i = 1, #entry[2], 2 do
+    fits = fits or (entry[2][i] == 'fieldfare.reason' and entry[2][i + 1] == ARGV[4])
+  end
+  if fits then found[#found + 1] = entry[1] end
+end
+if #entries == tonumber(ARGV[3]) then found[1] = entries[#entries][1] end
+return found
+"""
 
 RENEW = """
 -- KEYS: inbox. ARGV: group, consumer, most entries. Sets the idle time of the consumer's own

@@ -26,6 +26,8 @@ from worker.handlers.explain import REASONS, Explanation, FieldExplanation
 
 MASK = "**********"
 
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
 COLOURS: Mapping[str, str] = {
     Decision.WRITE: "green",
     Decision.CLEAR: "yellow",
@@ -58,6 +60,20 @@ def show(*parts: Table | str) -> None:
     console = Console(highlight=False)
     for part in parts:
         console.print(part if isinstance(part, Table) else Text(part))
+
+
+def age(seconds: float | None) -> str:
+    """A span of time in its two largest units; nothing where there is none."""
+    if seconds is None:
+        return ""
+    days, rest = divmod(int(seconds), _DAY)
+    hours, rest = divmod(rest, _HOUR)
+    minutes, rest = divmod(rest, _MINUTE)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def emitted(entries: Mapping[int, str], *, as_json: bool) -> None:

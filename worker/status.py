@@ -157,7 +157,7 @@ def read(client: redis.Redis, settings: Settings) -> Status:
         pipeline.xrange(key, count=1)
     answers = pipeline.execute(raise_on_error=False)
     (seconds, micros), bell, consumers, count, newest, cursor, lock, states, names, *rest = [
-        _answer(one) for one in answers
+        answered(one) for one in answers
     ]
     now = seconds + micros / 1e6
     inbox, *rooms = (
@@ -188,7 +188,7 @@ def read(client: redis.Redis, settings: Settings) -> Status:
     )
 
 
-def _answer(answer: Any) -> Any:
+def answered(answer: Any) -> Any:
     """An answer of Redis; a consumer group that nobody has made yet has no consumers."""
     if isinstance(answer, redis.ResponseError) and any(
         word in str(answer) for word in ("NOGROUP", "no such key")

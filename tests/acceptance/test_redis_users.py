@@ -120,6 +120,9 @@ def test_everybody_can_do_their_work(
     for user in ("worker", "monitor"):
         told = as_user(cli, installation, user)("status", "--json").json
         assert {one["queue"] for one in told["processes"]} == {"events", "admin"}
+        for command in (("dead", "list"), ("waiting", "--events", "1"), ("inbox",)):
+            as_user(cli, installation, user)(*command)
+    worker("dead", "replay", "--all")
     findings = worker("check", "--json").json["findings"]
     assert [one for one in findings if one["subject"] == "broker" and one["level"] != "ok"] == []
     said = worker("check", "--json", exit_code=0)

@@ -501,7 +501,7 @@ def test_what_is_too_large_is_cut_and_stays_malformed_when_replayed(
     (row,) = client.xrange("fieldfare:dead")
     assert sum(len(name) + len(value) for name, value in row[1].items()) < 70_000
 
-    assert dead_letters.replay(inbox, [row[0].decode()]) == 1
+    assert len(dead_letters.replay(inbox, [row[0].decode()])) == 1
 
     assert inbox.read("a") == []
     assert [letter.reason for letter in dead_letters.read(inbox)] == ["malformed"]
@@ -560,9 +560,9 @@ def test_a_replayed_letter_is_tried_anew(inbox: Inbox, bell: Bell) -> None:
     (letter,) = dead_letters.read(inbox)
     inbox.silence()
 
-    assert dead_letters.replay(inbox, [letter.id, "1-1"]) == 1
-    assert dead_letters.replay(inbox, [letter.id]) == 0
-    assert dead_letters.replay(inbox, []) == 0
+    assert dead_letters.replay(inbox, [letter.id, "1-1"]) == [letter.id]
+    assert dead_letters.replay(inbox, [letter.id]) == []
+    assert dead_letters.replay(inbox, []) == []
 
     (back,) = inbox.read("a")
     assert (back.fields, back.attempts, back.first_id) == (event(1), 0, entry.id)
@@ -575,8 +575,8 @@ def test_a_dropped_letter_is_gone(inbox: Inbox) -> None:
     inbox.park(inbox.read("a")[0], "failed", "E", "m")
     (letter,) = dead_letters.read(inbox)
 
-    assert dead_letters.drop(inbox, [letter.id]) == 1
-    assert dead_letters.drop(inbox, []) == 0
+    assert dead_letters.drop(inbox, [letter.id, "1-1"]) == [letter.id]
+    assert dead_letters.drop(inbox, []) == []
     assert dead_letters.read(inbox) == []
 
 

@@ -51,6 +51,9 @@ def answering() -> Iterator[None]:
     except (TicketDatabaseUnavailable, DirectoryError, EmbeddedServerError, DemoError) as error:
         complain(str(error))
         raise typer.Exit(Exit.UNAVAILABLE) from None
+    except redis.ResponseError as error:  # it answers, and does not do it
+        complain(f"Redis refuses: {error}")
+        raise typer.Exit(Exit.UNAVAILABLE) from None
     except redis.RedisError as error:
         complain(f"Redis does not answer: {error}")
         raise typer.Exit(Exit.UNAVAILABLE) from None

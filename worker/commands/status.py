@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 Read = Callable[[], "Status"]
 Wait = Callable[[float], object]
 
-MINUTE, HOUR, DAY = 60, 3600, 86400
-
 COLOURS = {"up": "green", "down": "bold red", "probing": "yellow", "unknown": "dim"}
 
 
@@ -179,19 +177,11 @@ def _table(*columns: str) -> Table:
     return render.table(*columns)
 
 
+def _age(seconds: float | None) -> str:
+    from worker import render  # noqa: PLC0415
+
+    return render.age(seconds)
+
+
 def _queue(queue: "Queue") -> tuple[str, str]:
     return str(queue.length), _age(queue.oldest_seconds)
-
-
-def _age(seconds: float | None) -> str:
-    """A span of time in its two largest units."""
-    if seconds is None:
-        return ""
-    days, rest = divmod(int(seconds), DAY)
-    hours, rest = divmod(rest, HOUR)
-    minutes, rest = divmod(rest, MINUTE)
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
