@@ -13,7 +13,8 @@ from tests import servers
 from tests.faults.figures import Figures
 from tests.faults.forms import FORMS, Form
 from tests.faults.simulator import Simulator
-from tests.faults.workers import Workers, settings
+from tests.faults.workers import NEVER, Workers, settings
+from worker.app import caller, configure, make_app
 from worker.inbox import Inbox, connect
 
 
@@ -68,6 +69,24 @@ def inbox(redis_of_faults: servers.RedisServer) -> Iterator[Inbox]:
     """The inbox; nobody is rung from here."""
     client = connect(redis_of_faults.url)
     yield Inbox(client, lambda: None)
+    client.close()
+
+
+@pytest.fixture
+def ringing(redis_of_faults: servers.RedisServer) -> Iterator[Inbox]:
+    """The inbox of a producer: whoever publishes wakes a worker up."""
+    url = redis_of_faults.url
+    client = connect(url)
+
+    def ring() -> None:
+        caller(application)()
+
+    box = Inbox(client, ring)
+    application = make_app(
+        lambda: configure(url, NEVER), lambda: box, lambda _: [], lambda: False, lambda: None
+    )
+    yield box
+    application.close()
     client.close()
 
 

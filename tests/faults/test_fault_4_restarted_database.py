@@ -6,7 +6,6 @@ Each fault hits a worker that is halfway through a transaction (``tests.faults.d
 from collections.abc import Callable, Iterable, Sequence
 
 import pytest
-import redis
 
 from tests import servers
 from tests.faults import people
@@ -34,7 +33,7 @@ def test_a_ticket_database_that_is_taken_away_loses_and_tears_nothing(  # noqa: 
     database: servers.PostgresqlServer | servers.MariadbServer,
     form: Form,
     figures: Figures,
-    inbox: Inbox,
+    ringing: Inbox,
     ticket_system: Callable[..., Simulator],
     workers: Callable[..., Workers],
 ) -> None:
@@ -56,19 +55,19 @@ def test_a_ticket_database_that_is_taken_away_loses_and_tears_nothing(  # noqa: 
     half, refused = 0, 0
     faults = FAULTS * numbers.times
     for fault, part in zip(faults, shares(tickets, len(faults)), strict=True):
-        begin = sender(inbox.client, [created_event(ticket) for ticket in part])
+        begin = sender(ringing, [created_event(ticket) for ticket in part])
         if fault == "entangle":
             refused += intruder.entangle(begin, *part[:2])
         else:
             getattr(intruder, fault)(begin)
         system.close()  # of its connections, too, not all may have survived
         half += len(torn(system, part))
-    crew.rest(inbox)
+    crew.rest(ringing)
 
     report = check(system)
     name = database.name
-    figures.note(f"{name}: restarts, cuts, timeouts, deadlocks", len(faults), "faults")
-    figures.note(f"{name}: deadlocks that the worker lost", refused, "faults")
+    figures.note(f"{name}: taken away", len(faults), "times")
+    figures.note(f"{name}: deadlocks that the worker lost", refused, "deadlocks")
     outages = len(worker.lines("drain.interrupted"))
     figures.note(f"{name}: outages that the worker logged", outages, "outages")
     figures.zero(f"{name}: lost", report["lost"] + report["wrong"], "tickets")
@@ -76,7 +75,7 @@ def test_a_ticket_database_that_is_taken_away_loses_and_tears_nothing(  # noqa: 
     figures.zero(f"{name}: written twice", report["written_twice"], "tickets")
     assert half == 0
     assert report.clean, report
-    assert leftovers(inbox) == {}
+    assert leftovers(ringing) == {}
     assert outages >= numbers.times, "the database was not taken away"
 
 
@@ -96,13 +95,14 @@ def shares(tickets: Sequence[int], count: int) -> Iterable[Sequence[int]]:
     )
 
 
-def sender(client: redis.Redis, events: Sequence[Event]) -> Begin:
-    """Appends events in one step, so that the first of them come in one batch."""
+def sender(inbox: Inbox, events: Sequence[Event]) -> Begin:
+    """Appends events in one step, so that the first of them come in one batch, and rings."""
 
     def send() -> None:
-        pipeline = client.pipeline(transaction=True)
+        pipeline = inbox.client.pipeline(transaction=True)
         for event in events:
             pipeline.xadd(EVENTS, dict(event.items()))
         pipeline.execute()
+        inbox.ring()
 
     return send
