@@ -99,7 +99,7 @@ class ScriptedServer:
     def close(self) -> None:
         self._stopped.set()
         for one in (self._listener, *self._open):
-            _hang_up(one)
+            hang_up(one)
         for thread in self._threads:
             thread.join(5)
             assert not thread.is_alive()
@@ -119,14 +119,14 @@ class ScriptedServer:
             if self._tls is not None:
                 connection = self._tls.wrap_socket(connection, server_side=True)
                 self._open.append(connection)
-            for request in _requests(connection):
+            for request in messages(connection):
                 self.requests.append(request)
                 answer = self.script(request) if request.operation != UNBIND else HANG_UP
                 if answer == HANG_UP:
                     break
                 if answer is not None:
                     self._send(connection, answer)
-        _hang_up(connection)
+        hang_up(connection)
 
     def _send(self, connection: socket.socket, octets: bytes) -> None:
         if not self._drip:
@@ -165,10 +165,10 @@ class Relay:
         """Close the connections there are, as an idle timeout does."""
         for pair in self._pairs:
             for one in pair:
-                _hang_up(one)
+                hang_up(one)
 
     def close(self) -> None:
-        _hang_up(self._listener)
+        hang_up(self._listener)
         self.cut()
         for thread in self._threads:
             thread.join(5)
@@ -195,13 +195,15 @@ class Relay:
                 sink.shutdown(socket.SHUT_RDWR)
 
 
-def _hang_up(one: socket.socket) -> None:
+def hang_up(one: socket.socket) -> None:
+    """Close a socket, and wake up who waits for it."""
     with contextlib.suppress(OSError):
         one.shutdown(socket.SHUT_RDWR)
     one.close()
 
 
-def _requests(connection: socket.socket) -> Iterator[Request]:
+def messages(connection: socket.socket) -> Iterator[Request]:
+    """What a client says, a whole message at a time, until it hangs up."""
     buffer = b""
     while data := connection.recv(65536):
         buffer += data
