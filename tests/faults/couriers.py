@@ -9,7 +9,8 @@ into the stream as any producer in any language does, and rings nobody: beat doe
 producers' real code give ``Inbox.publish_many`` instead.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from random import Random
 
 import redis
@@ -17,7 +18,7 @@ import redis
 from worker.inbox import EVENTS
 
 Event = Mapping[str, str]
-Send = Callable[[Sequence[Event]], object]
+Send = Callable[[Iterable[Event]], object]
 
 PORTION = 1000
 """Events of one round trip."""
@@ -26,10 +27,11 @@ PORTION = 1000
 def append(client: redis.Redis) -> Send:
     """Plain XADDs, many in one round trip."""
 
-    def send(events: Sequence[Event]) -> None:
-        for at in range(0, len(events), PORTION):
+    def send(events: Iterable[Event]) -> None:
+        left = iter(events)
+        while portion := list(islice(left, PORTION)):
             pipeline = client.pipeline(transaction=False)
-            for event in events[at : at + PORTION]:
+            for event in portion:
                 pipeline.xadd(EVENTS, dict(event))
             pipeline.execute()
 

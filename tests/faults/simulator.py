@@ -22,6 +22,7 @@ wrote behind the newest setting of the customer user, or what the screen for pho
 submitted at the ticket's creation, even if that was nothing.
 """
 
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -78,6 +79,7 @@ class Simulator:
         self.field_ids = self.otobo.add_fields(fields)
         self.update_waits: list[float] = []
         self._tickets = 0
+        self._numbering = threading.Lock()
         self._customer_users: dict[int, str] = {}
         self._typed: dict[int, dict[str, str]] = {}
         self._before: dict[int, Mapping[str, str]] = {}
@@ -215,10 +217,10 @@ class Simulator:
             The ticket's id, and its event.
         """
         author = ROOT if typed is None else AGENT
-        self._tickets += 1  # one thread creates tickets
-        ticket_id = self.otobo.create_ticket(
-            login, "ACME", user_id=author, tn=_number(self._tickets)
-        )
+        with self._numbering:
+            self._tickets += 1
+            tn = _number(self._tickets)
+        ticket_id = self.otobo.create_ticket(login, "ACME", user_id=author, tn=tn)
         self._customer_users[ticket_id] = login
         if typed is None:
             self.otobo.add_article(ticket_id, "EmailCustomer")

@@ -55,7 +55,7 @@ def test_no_event_is_lost_when_workers_are_killed(  # noqa: PLR0913, PLR0917 - f
     for number in range(1, numbers.kills + 1):
         # Spread over the work that there is; each of them hits somebody who holds events.
         fleet.left(inbox, numbers.events * (numbers.kills + 1 - number) // (numbers.kills + 1))
-        if number % 2:
+        if number % 3:
             fleet.until(lambda: kill_one(inbox, random), "somebody holds events")
         else:
             fleet.until(lambda: fleet.holding(inbox), "somebody holds events")

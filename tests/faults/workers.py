@@ -44,9 +44,6 @@ PATIENCE = 120.0
 
 NEVER = 7 * 24 * 3600
 
-GRACE = 30.0
-"""Seconds that a worker is given between SIGTERM and SIGKILL by what ships with Fieldfare."""
-
 
 def settings(
     folder: Path,
@@ -130,7 +127,7 @@ class Worker:
         self.stopped = True
         self._daemon.terminate()
 
-    def ended(self, seconds: float = GRACE) -> int:
+    def ended(self, seconds: float = PATIENCE) -> int:
         """Wait for its end; returns its exit code.
 
         Raises:

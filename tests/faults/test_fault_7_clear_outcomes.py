@@ -1,0 +1,224 @@
+"""Fault 7: what cannot be written, read or found any more has a clear outcome.
+
+A database that must not be written to, or has no room, is an outage: nothing is lost, the log says
+why once, and the events are handled when it is over. A field or ticket that was deleted is no
+outage: the rest is written, and the log names what was refused.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, func, make_url, select, text
+
+from tests.faults import people
+from tests.faults.checker import check, leftovers
+from tests.faults.couriers import append
+from tests.faults.figures import Figures
+from tests.faults.forms import Form
+from tests.faults.simulator import Event, Simulator
+from tests.faults.workers import Worker, Workers, settings
+from tests.servers import PostgresqlServer, RedisServer
+from worker.inbox import Inbox, connect
+from worker.tickets import schema
+
+PEOPLE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A ticket system with a worker beside it."""
+
+    system: Simulator
+    fleet: Workers
+    inbox: Inbox
+    redis_url: str
+    folder: Path
+
+    @property
+    def worker(self) -> Worker:
+        return self.fleet.all[-1]
+
+    def tickets(self, count: int) -> list[int]:
+        """New tickets, of which nothing is in the inbox."""
+        known = people.logins(PEOPLE)
+        return self.system.preload([known[number % PEOPLE] for number in range(count)])
+
+    def change(self, tickets: Sequence[int]) -> list[Event]:
+        """Have everybody's customer user changed; returns the events."""
+        known = people.logins(PEOPLE)
+        others = [known[(number + 7) % PEOPLE] for number in range(len(tickets))]
+        return self.system.change_all(tickets, others)
+
+    def send(self, events: Sequence[Event]) -> None:
+        append(self.inbox.client)(events)
+
+    def rest(self) -> None:
+        """Everything is settled, nothing is dead, and every ticket is as it must be."""
+        self.fleet.rest(self.inbox)
+        report = check(self.system)
+        assert report.clean, report
+        assert leftovers(self.inbox) == {}
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        return self.worker.lines(event)
+
+
+@contextlib.contextmanager
+def opened(url: str, server: RedisServer, folder: Path) -> Iterator[Site]:
+    """A site in an empty database, with an empty inbox; its worker has been started."""
+    server.start()
+    server.flush()
+    with ExitStack() as stack:
+        system = Simulator(url)
+        stack.callback(system.close)
+        people.fill_sql(system.engine, people.logins(PEOPLE))
+        client = connect(server.url)
+        stack.callback(client.close)
+        config = settings(folder, url, server.url, {"CustomerUser": people.sql_source()})
+        fleet = stack.enter_context(Workers(config, folder))
+        fleet.start(1)
+        yield Site(system, fleet, Inbox(client, lambda: None), server.url, folder)
+
+
+@pytest.fixture(scope="module")
+def site(
+    postgresql_server: PostgresqlServer,
+    redis_server: RedisServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    """One worker for most of this file."""
+    url = postgresql_server.create_database()
+    with opened(url, redis_server, tmp_path_factory.mktemp("site")) as made:
+        yield made
+    postgresql_server.drop_database(url)
+
+
+def interrupted(site: Site, reason: str) -> list[dict[str, Any]]:
+    """The lines that say that the drain was interrupted for this reason."""
+    return [
+        line
+        for line in site.logged("drain.interrupted")
+        if line["error"] == "TicketDatabaseUnavailable" and reason in line["reason"]
+    ]
+
+
+def test_a_read_only_database_is_an_outage(form: Form, figures: Figures, site: Site) -> None:
+    events = site.change(site.tickets(form.clear_outcomes.tickets))
+    database = make_url(site.system.url).database
+    read_only = f"ALTER DATABASE {database} SET default_transaction_read_only ="
+    cut = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name = 'fieldfare'"
+    )
+    with site.system.otobo.engine.connect() as connection:
+        connection.execute(text("SET default_transaction_read_only = off"))  # for this one
+        connection.execute(text(f"{read_only} on"))
+        connection.execute(cut)
+        site.send(events)
+        site.fleet.until(lambda: interrupted(site, "25006"), "the log says why")
+        assert site.inbox.client.xlen("fieldfare:events") == len(events)
+        connection.execute(text(f"{read_only} off"))
+        connection.execute(cut)
+    site.rest()
+
+    figures.note("read-only database: times told", len(interrupted(site, "25006")), "lines")
+    assert len(interrupted(site, "25006")) == 1
+    assert len(site.logged("drain.resumed")) == 1
+
+
+def test_a_deleted_field_is_refused_and_the_others_are_written(
+    form: Form, figures: Figures, site: Site
+) -> None:
+    tickets = site.tickets(form.clear_outcomes.tickets)
+    city, system = "CustomerCity", site.system
+    with system.engine.begin() as connection:
+        for table, column in (
+            (schema.dynamic_field_value, "field_id"),
+            (schema.dynamic_field, "id"),
+        ):
+            connection.execute(delete(table).where(table.c[column] == system.field_ids[city]))
+    site.send(site.change(tickets))
+    site.fleet.rest(site.inbox)
+
+    for ticket_id in tickets:
+        expected = {
+            name: [value]
+            for name, value in system.expected(ticket_id).items()
+            if value and name != city
+        }
+        assert system.otobo.values(ticket_id) == expected
+    lines = [line for line in site.logged("ticket.enriched") if line["ticket_id"] in tickets]
+    assert [line["refused"] for line in lines] == [[city]] * len(tickets)
+    assert leftovers(site.inbox) == {}
+    figures.note("deleted field: refused", len(lines), "tickets")
+
+    # The values of this field are gone from all tickets, and no line says so.
+    for ticket_id in system.tickets:
+        system.forget(ticket_id)
+    system.field_ids[city] = system.otobo.add_field(city)
+
+
+def test_deleted_tickets_are_settled_and_leave_nothing_behind(
+    form: Form, figures: Figures, site: Site
+) -> None:
+    tickets = site.tickets(4 * form.clear_outcomes.tickets)
+    gone = tickets[::2]
+    events = site.change(tickets)
+    for ticket_id in gone[::2]:
+        site.system.delete(ticket_id)
+    site.send(events)
+    for ticket_id in gone[1::2]:  # while the worker is at work on them
+        site.system.delete(ticket_id)
+    site.rest()
+
+    value = schema.dynamic_field_value.c.object_id
+    with site.system.engine.connect() as connection:
+        left = connection.execute(select(func.count()).where(value.in_(gone))).scalar_one()
+    outcomes = {
+        line["ticket_id"]: line["outcome"]
+        for line in site.logged("ticket.enriched")
+        if line["ticket_id"] in gone
+    }
+    figures.zero("deleted tickets: rows left behind", left, "rows")
+    assert left == 0
+    assert {outcomes[ticket_id] for ticket_id in gone[::2]} == {"no_such_ticket"}
+    assert set(outcomes) == set(gone)
+
+
+def test_a_changed_mapping_holds_from_the_restart_on(
+    form: Form, figures: Figures, site: Site
+) -> None:
+    tickets = site.tickets(form.clear_outcomes.tickets)
+    site.send(site.change(tickets))
+    site.rest()
+    before = {ticket_id: site.system.otobo.values(ticket_id) for ticket_id in tickets}
+    first = site.worker
+    first.terminate()
+    assert first.ended() == 0
+    mapping = {"UserLastname": "CustomerLastname", "UserFirstname": "CustomerTown"}
+    site.system.otobo.add_field("CustomerTown")
+    site.send(site.change(tickets))  # nobody is there: the events wait for the next worker
+    settings(
+        site.folder,
+        site.system.url,
+        site.redis_url,
+        {"CustomerUser": people.sql_source()},
+        mapping,
+    )
+    site.fleet.start(1)
+    site.fleet.rest(site.inbox)
+
+    for ticket_id in tickets:
+        now = site.system.expected(ticket_id)
+        assert site.system.otobo.values(ticket_id) == {
+            **before[ticket_id],
+            "CustomerLastname": [now["CustomerLastname"]],
+            "CustomerTown": [now["CustomerFirstname"]],
+        }
+    assert leftovers(site.inbox) == {}
+    figures.note("changed mapping: tickets written by it", len(tickets), "tickets")
