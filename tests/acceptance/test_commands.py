@@ -1,13 +1,16 @@
 """Every command of the operator, with servers that answer, and with servers that do not."""
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.conftest import Installation
-from tests.acceptance.processes import Cli
+from tests.acceptance.processes import COMMAND, Cli, environment
 from tests.otobo import AGENT
 from tests.servers import PostgresqlServer
 
@@ -329,3 +332,46 @@ def test_a_password_that_is_refused_is_not_repeated(
 
     assert "unavailable" in told
     assert "hunter2" not in told + said.out + said.err
+
+
+# -- Ctrl-C
+
+STANDS_STILL = "import signal\nprint('importing', flush=True)\nsignal.pause()\n"
+
+
+@pytest.mark.parametrize(
+    "command", [COMMAND, (str(Path(sys.executable).with_name("fieldfare")),)], ids=["-m", "script"]
+)
+def test_ctrl_c_ends_a_command_quietly_while_it_is_still_imported(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "typer.py").write_text(STANDS_STILL)
+    with subprocess.Popen(
+        [*command, "status"],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(tmp_path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"importing\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+
+    assert (process.returncode, out, err) == (130, b"", b"")
+
+
+def test_a_command_whose_parent_wants_it_not_to_hear_ctrl_c_does_not(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nraise SystemExit(7)\n"
+    )
+
+    done = subprocess.run(
+        [*COMMAND, "status"],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(tmp_path)),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        check=False,
+    )
+
+    assert done.returncode == 7
