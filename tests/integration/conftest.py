@@ -35,13 +35,18 @@ def empty_ticket_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def small_ticket_database(empty_ticket_system: Path, tmp_path: Path) -> str:
+    """The URL of a ticket system of one's own in SQLite."""
+    return f"sqlite:///{shutil.copy(empty_ticket_system, tmp_path / 'tickets.sqlite')}"
+
+
+@pytest.fixture
 def small_world(
-    empty_ticket_system: Path, redis_server: RedisServer, tmp_path: Path
+    small_ticket_database: str, redis_server: RedisServer, tmp_path: Path
 ) -> Iterator[World]:
     """The same with SQLite alone, for what has nothing to do with the kind of database."""
     redis_server.start()
     redis_server.flush()
-    path = shutil.copy(empty_ticket_system, tmp_path / "tickets.sqlite")
-    made = World(f"sqlite:///{path}", redis_server, tmp_path)
+    made = World(small_ticket_database, redis_server, tmp_path)
     yield made
     made.close()

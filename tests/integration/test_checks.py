@@ -11,7 +11,7 @@ from sqlalchemy import make_url, text
 from directory.config import LdapSourceConfig
 from tests.contract.sql_source import MAP, SqlDirectory
 from tests.integration.world import ldap_people
-from tests.otobo import Otobo, seed
+from tests.otobo import Otobo
 from tests.servers import RedisServer, SlapdServer
 from tests.sysconfig import DEFAULT_MODULE, OWN_MODULE, change, ship
 from worker.checks import (
@@ -78,16 +78,13 @@ class Installation:
 
 
 @pytest.fixture
-def installation(redis_server: RedisServer, tmp_path: Path) -> Iterator[Installation]:
+def installation(
+    small_ticket_database: str, redis_server: RedisServer, tmp_path: Path
+) -> Iterator[Installation]:
     """With the ticket system in SQLite."""
     redis_server.start()
     redis_server.flush()
-    url = f"sqlite:///{tmp_path / 'tickets.sqlite'}"
-    engine = sqlalchemy.create_engine(url)
-    schema.create_all(engine)
-    seed(engine)
-    engine.dispose()
-    made = Installation(url, redis_server, tmp_path)
+    made = Installation(small_ticket_database, redis_server, tmp_path)
     yield made
     made.close()
 
@@ -328,6 +325,19 @@ def test_an_older_family_is_told(installation: Installation) -> None:
         connection.execute(text("ALTER TABLE dynamic_field_value DROP COLUMN index_value"))
 
     assert looked_at(installation.url)[0].what.endswith("tables of OTOBO 10, Znuny or OTRS")
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_a_read_only_file_is_called_so(installation: Installation, mode: str) -> None:
+    with installation.otobo.engine.connect() as connection:
+        connection.execute(text(f"PRAGMA journal_mode = {mode}"))
+    path = installation.url.removeprefix("sqlite:///")
+
+    found = only(looked_at(f"sqlite:///file:{path}?mode=ro&uri=true"), "error")
+
+    assert found.what.startswith("takes no writes, it is read-only: ")
+    assert "a file that the worker may write" in found.advice
+    assert found.answered
 
 
 def test_a_database_that_is_none_of_a_ticket_system_is_told(tmp_path: Path) -> None:

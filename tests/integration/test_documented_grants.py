@@ -1,7 +1,7 @@
 """The database user that the deployment page describes can do the whole job, and no more."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ from worker.settings import Settings
 from worker.tickets import schema
 from worker.tickets.engine import ticket_engine
 from worker.tickets.sql import SqlTicketStore
-from worker.tickets.store import TicketDatabaseMisfit
+from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
 
 DEPLOY = Path(__file__).parents[2] / "docs/how-to/deploy.md"
 NAME = "limited"
@@ -129,6 +129,44 @@ def services(user_url: str, otobo: Otobo, redis_server: servers.RedisServer) -> 
 def handled(services: Services, ticket_id: int) -> list[str]:
     entry = Entry("1-1", dump(CustomerChanged(ticket_id=ticket_id)))
     return [outcome.kind.value for outcome in enrich([entry], services)]
+
+
+@pytest.fixture
+def read_only(owner_url: str, user_url: str) -> Iterator[Callable[[bool], None]]:
+    """Makes the database one that its user cannot write to, as a standby or a replica is."""
+    assert user_url
+    engine = sqlalchemy.create_engine(owner_url, isolation_level="AUTOCOMMIT")
+
+    def switch(on: bool) -> None:
+        statement = f"SET GLOBAL read_only = {int(on)}"
+        if engine.dialect.name == "postgresql":
+            statement = f"ALTER ROLE {NAME} SET default_transaction_read_only = {on}"
+        with engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+    yield switch
+    switch(False)
+    engine.dispose()
+
+
+def test_a_read_only_database_is_called_so_and_nothing_is_settled(
+    services: Services, otobo: Otobo, user_url: str, read_only: Callable[[bool], None]
+) -> None:
+    ticket_id = otobo.create_ticket("anna", "acme")
+    read_only(True)
+    with pytest.raises(TicketDatabaseUnavailable, match=r"it is read-only$"):
+        handled(services, ticket_id)
+    engine = ticket_engine(user_url)
+    found = list(ticket_database.check(engine, make_url(user_url), WORKER_LOGIN))
+    engine.dispose()
+    (wrong,) = [one for one in found if one.level is Level.ERROR]
+    assert wrong.what.startswith("takes no writes, it is read-only: ")
+    assert "name the primary" in wrong.advice
+    assert wrong.answered
+
+    read_only(False)
+    services.tickets.close()
+    assert handled(services, ticket_id) == ["written"]
 
 
 def test_the_documented_user_can_do_the_whole_job(services: Services, otobo: Otobo) -> None:

@@ -16,7 +16,7 @@ from worker.checks import transport
 from worker.checks.finding import Finding, Level, error, ok, silent
 from worker.tickets import schema
 from worker.tickets.agents import worker_user_id
-from worker.tickets.engine import WRITING, reason
+from worker.tickets.engine import WRITING, reason, takes_no_writes
 from worker.tickets.store import TicketDatabaseMisfit
 from worker.tickets.system import check_tables, has_indexes, read_types
 
@@ -24,6 +24,7 @@ SUBJECT = "ticket database"
 NOT_STARTING = "The worker does not start."
 
 _GRANT = "Grant the database user what the page Deploy says, and let tickets.url name the primary."
+_NEVER_FILLED = "No field is ever filled; events wait in the inbox."
 _NAMES: Mapping[str, str] = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MySQL"}
 
 
@@ -45,6 +46,9 @@ def check(engine: Engine, url: URL, worker_user: str) -> Iterator[Finding]:
         with engine.connect().execution_options(**{WRITING: True}) as connection:
             yield from _write(connection)
     except SQLAlchemyError as problem:
+        if why := takes_no_writes(problem):
+            yield _without_writes(why, problem)
+            return
         yield silent(
             SUBJECT,
             f"does not answer: {describe(problem)}",
@@ -92,6 +96,9 @@ def _write(connection: Connection) -> Iterator[Finding]:
         try:
             connection.execute(statement)
         except DBAPIError as problem:
+            if why := takes_no_writes(problem):
+                yield _without_writes(why, problem)
+                return
             refused[right] = reason(problem)
         connection.rollback()
     refused |= dict.fromkeys(_unusable_sequences(connection), "no USAGE")
@@ -101,8 +108,19 @@ def _write(connection: Connection) -> Iterator[Finding]:
     yield error(
         SUBJECT,
         f"the database user may not: {', '.join(refused)} ({', '.join(set(refused.values()))})",
-        "No field is ever filled; events wait in the inbox.",
+        _NEVER_FILLED,
         _GRANT,
+    )
+
+
+def _without_writes(why: str, problem: SQLAlchemyError) -> Finding:
+    """It answers, and nobody may write."""
+    return error(
+        SUBJECT,
+        f"takes no writes, {why}: {describe(problem)}",
+        _NEVER_FILLED,
+        "Let tickets.url name the primary, or a file that the worker may write, with its folder; "
+        "make room where the disk is full.",
     )
 
 

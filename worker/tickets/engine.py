@@ -7,6 +7,7 @@ the three things that can be done about it: repeat, wait for the database, or gi
 
 import math
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from enum import Enum, auto
 from typing import Any
@@ -37,6 +38,21 @@ _NOT_CONNECTED = {None, "2003", "2026"}
 """Codes with which a message is about the connection, and holds no value: none in PostgreSQL."""
 
 REPEATABLE_NAMES = ("SQLITE_BUSY", "SQLITE_LOCKED")
+
+_READ_ONLY, _FULL = "it is read-only", "its disk is full"
+_TAKES_NO_WRITES: Mapping[str, str] = {
+    "25006": _READ_ONLY,  # PostgreSQL: read_only_sql_transaction, also of a standby
+    "53100": _FULL,
+    "1290": _READ_ONLY,  # MariaDB and MySQL: --read-only
+    "1792": _READ_ONLY,  # in a read-only transaction
+    "1836": _READ_ONLY,  # --innodb-read-only
+    "28": _FULL,
+    "1021": _FULL,
+    "1114": _FULL,  # "the table is full" is what InnoDB calls it
+    "SQLITE_READONLY": _READ_ONLY,
+    "SQLITE_FULL": _FULL,
+}
+"""What a code means for everybody who wants to write."""
 
 
 def ticket_engine(
@@ -203,6 +219,22 @@ def kind_of(error: SQLAlchemyError | UnicodeError) -> Fault:
 
 def reason(error: Exception) -> str:
     """Class and code of an error, for a log: messages of servers can quote values."""
+    original, code = _coded(error)
+    said = f"{type(original).__name__} ({code})" if code else type(original).__name__
+    meant = takes_no_writes(error) or (refusal(original) if code in _NOT_CONNECTED else "")
+    return f"{said}: {meant}" if meant else said
+
+
+def takes_no_writes(error: Exception) -> str:
+    """Why a database that answers takes no writes, in words; empty for any other error."""
+    _, code = _coded(error)
+    found = _TAKES_NO_WRITES.get(code, "")
+    # Of SQLite's codes there are finer ones: SQLITE_READONLY_DIRECTORY.
+    return found or (_READ_ONLY if code.startswith("SQLITE_READONLY") else "")
+
+
+def _coded(error: Exception) -> tuple[BaseException, str]:
+    """The error of the driver, and its code; empty where it has none."""
     original: BaseException = error
     if isinstance(error, DBAPIError) and error.orig is not None:
         original = error.orig
@@ -211,9 +243,7 @@ def reason(error: Exception) -> str:
         code = str(original.args[0])  # MySQL's own number says more than its SQLSTATE
     if code is None and isinstance(error, DBAPIError) and error.connection_invalidated:
         code = "connection lost"
-    said = f"{type(original).__name__} ({code})" if code else type(original).__name__
-    about_tls = refusal(original) if code in _NOT_CONNECTED else ""
-    return f"{said}: {about_tls}" if about_tls else said
+    return original, code or ""
 
 
 def unavailable(error: SQLAlchemyError) -> TicketDatabaseUnavailable:

@@ -92,6 +92,44 @@ def test_values_that_are_refused_are_no_fault_of_the_database() -> None:
     assert reason(DataError("", None, too_long)) == "StringDataRightTruncation (22001)"
 
 
+@pytest.mark.parametrize(
+    ("original", "says"),
+    [
+        (psycopg.errors.ReadOnlySqlTransaction(), "(25006): it is read-only"),
+        (psycopg.errors.DiskFull("of a table"), "DiskFull (53100): its disk is full"),
+        (pymysql.err.OperationalError(1290, "--read-only"), "(1290): it is read-only"),
+        (pymysql.err.OperationalError(1114, "t is full"), "(1114): its disk is full"),
+    ],
+)
+def test_a_database_that_takes_no_writes_is_called_so(original: Exception, says: str) -> None:
+    error = OperationalError("", None, original)
+
+    assert reason(error).endswith(says)
+    assert kind_of(error) is Fault.AWAY
+
+
+@pytest.mark.parametrize(
+    ("pragma", "says"),
+    [
+        ("query_only = 1", "OperationalError (SQLITE_READONLY): it is read-only"),
+        ("max_page_count = 1", "OperationalError (SQLITE_FULL): its disk is full"),
+    ],
+)
+def test_a_file_that_takes_no_writes_is_called_so(
+    sqlite_file: Path, pragma: str, says: str
+) -> None:
+    engine = ticket_engine(f"sqlite:///{sqlite_file}")
+
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA {pragma}")
+        with pytest.raises(OperationalError) as caught:
+            connection.exec_driver_sql("INSERT INTO t VALUES (hex(zeroblob(100000)))")
+
+    assert reason(caught.value) == says
+    assert kind_of(caught.value) is Fault.AWAY
+    engine.dispose()
+
+
 def test_a_lost_connection_is_called_so() -> None:
     lost = OperationalError("", None, Exception("host and secret"), connection_invalidated=True)
 
