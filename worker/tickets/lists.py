@@ -32,7 +32,9 @@ def statement(dialect: str, sql: str, lists: Mapping[str, str] = TICKETS) -> Tex
         lists: PostgreSQL's type of each list; ``bound`` gives what is bound to its name.
     """
     if dialect == POSTGRESQL:
-        arrays = {name: f"= ANY(CAST((SELECT :{name}) AS {kind}[]))" for name, kind in lists.items()}
+        arrays = {
+            name: f"= ANY(CAST((SELECT :{name}) AS {kind}[]))" for name, kind in lists.items()
+        }
         return text(sql.format(**arrays))
     growing: list[BindParameter[Any]] = [bindparam(name, expanding=True) for name in lists]
     return text(sql.format(**{name: f"IN :{name}" for name in lists})).bindparams(*growing)

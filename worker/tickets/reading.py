@@ -62,13 +62,18 @@ GROUP BY t.id, t.tn, t.customer_user_id
 ORDER BY 1, 4
 """
 
+# The definitions stand once beside the values, and not in each of them.
 _VALUES = """
-SELECT v.object_id, v.id AS row_id, v.value_text, v.value_date, v.value_int, {indexes},
-       f.id, f.name, f.field_type, f.object_type, f.internal_field, f.valid_id, f.change_time
-FROM dynamic_field f
-LEFT JOIN dynamic_field_value v ON v.field_id = f.id AND v.object_id {tickets}
-WHERE f.name {names}
-ORDER BY v.id
+SELECT v.value_text, v.value_date, v.value_int, {indexes}, v.id AS row_id, v.object_id, v.field_id,
+       NULL AS name, NULL AS field_type, NULL AS object_type, NULL AS internal_field,
+       NULL AS valid_id, NULL AS change_time
+FROM dynamic_field_value v
+WHERE v.object_id {tickets} AND v.field_id IN (SELECT id FROM dynamic_field WHERE name {names})
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, f.id,
+       f.name, f.field_type, f.object_type, f.internal_field, f.valid_id, f.change_time
+FROM dynamic_field f WHERE f.name {names}
+ORDER BY row_id
 """
 
 
@@ -165,50 +170,38 @@ def read_tickets(
         ticket_id, number, customer_user, line_id, type_id, name, author, time, article_id = row
         tickets[ticket_id] = (number, customer_user)
         if line_id is not None:
-            histories[ticket_id].append(
-                HistoryLine(
-                    id=line_id,
-                    type=types.get(type_id, ""),
-                    name=name,
-                    create_by=author,
-                    article_id=article_id or None,
-                    create_time=schema.time_text(time) or "",
-                )
-            )
-    values: dict[int, dict[str, list[ValueRow]]] = defaultdict(dict)
+            written = schema.time_text(time) or ""
+            type_ = types.get(type_id, "")
+            line = HistoryLine(line_id, type_, name, author, article_id or None, written)
+            histories[ticket_id].append(line)
+    values: dict[int, dict[str, tuple[ValueRow, ...]]] = defaultdict(dict)
     fields: Mapping[str, DynamicField] = {}
     if tickets and field_names:
         asked = {"tickets": bound(dialect, tickets), "names": bound(dialect, field_names)}
-        statement_ = _values(dialect, system.has_indexes)
-        headers: dict[int, Header] = {}
-        for row in connection.execute(statement_, asked).all():
-            ticket_id, row_id, words, date, number, position, of_set, field_id, name = row[:9]
-            if field_id not in headers:
-                if name not in field_names:
-                    continue
-                headers[field_id] = Header(*row[7:])
-            if row_id is not None:
-                values[ticket_id].setdefault(name, []).append(
-                    ValueRow(
-                        value_text=words,
-                        value_date=None if date is None else schema.time_text(date),
-                        value_int=number,
-                        index_value=position,
-                        index_set=of_set,
-                        id=row_id,
-                    )
-                )
+        found = connection.execute(_values(dialect, system.has_indexes), asked).all()
+        headers = {
+            row[7]: Header(*row[7:]) for row in found if row[6] is None and row[8] in field_names
+        }
+        names = {id_: header.name for id_, header in headers.items()}
+        for words, date, whole, position, of_set, row_id, ticket_id, field_id, *_ in found:
+            if ticket_id is not None and field_id in names:
+                name = names[field_id]
+                moment = None if date is None else schema.time_text(date)
+                value = ValueRow(words, moment, whole, position, of_set, row_id)
+                of_ticket = values[ticket_id]
+                of_ticket[name] = (*of_ticket[name], value) if name in of_ticket else (value,)
         fields = definitions.of(connection, headers)
-    states = {}
-    for id_, (number, customer_user) in tickets.items():
-        of_ticket = values.get(id_, {})
-        states[id_] = TicketState(
-            id=id_,
-            number=number,
-            customer_user=customer_user,
-            rows={name: tuple(of_ticket.get(name, ())) for name in fields},
-            history=tuple(histories.get(id_, ())),
+    nothing: Mapping[str, tuple[ValueRow, ...]] = dict.fromkeys(fields, ())
+    states = {
+        id_: TicketState(
+            id_,
+            number,
+            customer_user,
+            {**nothing, **values.get(id_, nothing)},
+            tuple(histories.get(id_, ())),
         )
+        for id_, (number, customer_user) in tickets.items()
+    }
     return Loaded(states, fields)
 
 
@@ -219,6 +212,6 @@ def _history(dialect: str) -> TextClause:
 
 @cache
 def _values(dialect: str, has_indexes: bool) -> TextClause:
-    indexes = "v.index_value, v.index_set" if has_indexes else "NULL, NULL"
+    indexes = "v.index_value, v.index_set" if has_indexes else "NULL AS index_value, NULL"
     sql = _VALUES.replace("{indexes}", indexes)
     return statement(dialect, sql, {**TICKETS, "names": "TEXT"})
