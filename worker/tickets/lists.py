@@ -55,8 +55,6 @@ def array(values: Sequence[Scalar]) -> str:
         if values and isinstance(values[0], str):
             return membership.array(cast(Sequence[str], values))
         return f"{{{','.join(map(str, values))}}}"
-    if values.count(None) == len(values):
-        return f"{{{','.join(['NULL'] * len(values))}}}"
     return f"{{{','.join(map(_element, values))}}}"
 
 

@@ -49,8 +49,9 @@ def insert_rows(
         together = [{**dict(zip(columns, row, strict=True)), **same} for row in rows]
         connection.execute(insert(table), together)
         return
-    statement = _insert_from_arrays(connection.dialect, table, tuple(columns), tuple(same))
-    connection.execute(statement, {**_arrays(columns, rows), **same})
+    arrays = _arrays(columns, rows)
+    statement = _insert_from_arrays(connection.dialect, table, tuple(arrays), tuple(same))
+    connection.execute(statement, {**arrays, **same})
 
 
 def overwrite_values(
@@ -75,14 +76,19 @@ def overwrite_values(
         return connection.execute(_overwrite_one(tuple(columns)), bound).rowcount
     if dialect.name != POSTGRESQL:
         return _overwrite_from_derived_table(connection, columns, rows)
-    names = ["id", *columns]
-    statement = _overwrite_from_arrays(dialect, tuple(names))
-    return connection.execute(statement, _arrays(names, rows)).rowcount
+    arrays = _arrays(["id", *columns], rows)
+    empty = tuple(name for name in columns if name not in arrays)
+    return connection.execute(
+        _overwrite_from_arrays(dialect, tuple(arrays), empty), arrays
+    ).rowcount
 
 
 def _arrays(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, str]:
-    columns = zip(*rows, strict=True)
-    return dict(zip(names, map(array, columns), strict=True))
+    """An array for each column that is not empty in all rows, by name."""
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+    return {
+        name: array(values) for name, values in columns.items() if values.count(None) < len(values)
+    }
 
 
 @cache
@@ -99,8 +105,12 @@ def _insert_from_arrays(
 
 
 @cache
-def _overwrite_from_arrays(dialect: Dialect, names: tuple[str, ...]) -> TextClause:
-    changes = ", ".join(f"{name} = news.{name}" for name in names[1:])
+def _overwrite_from_arrays(
+    dialect: Dialect, names: tuple[str, ...], empty: tuple[str, ...]
+) -> TextClause:
+    changes = ", ".join(
+        [*(f"{name} = news.{name}" for name in names[1:]), *(f"{name} = NULL" for name in empty)]
+    )
     return text(
         f"UPDATE dynamic_field_value AS v SET {changes} "  # noqa: S608 - our own column names
         f"FROM unnest({_casts(dialect, VALUES, names)}) AS news({', '.join(names)}) "

@@ -186,9 +186,11 @@ class SqlTicketStore:
                 return write(connection, system, plans, stamp(self._now(), self._zone))
 
     def _settle(self, plans: Sequence[Plan], written: Written) -> dict[int, Result]:
-        """Look once more after COMMIT, and tell which fields stand."""
-        with self._connect() as connection:
-            taken = take_back(connection, written.beside)
+        """Look once more after COMMIT where rows were added, and tell which fields stand."""
+        taken: Mapping[tuple[int, int], frozenset[int]] = {}
+        if written.beside:  # else not even a connection is needed, nor the ping that it costs
+            with self._connect() as connection:
+                taken = take_back(connection, written.beside)
         if taken:
             with self._connect(writing=True) as connection, connection.begin():
                 delete_values(connection, (id_ for ids in taken.values() for id_ in ids))

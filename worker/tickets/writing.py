@@ -15,15 +15,15 @@ fields ``take_back`` looks once more after COMMIT.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from operator import attrgetter, itemgetter
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, TextClause, bindparam
 
 from mapping.model import HistoryType, Plan
 from worker.tickets import schema
 from worker.tickets.history import field_update
-from worker.tickets.interference import added_rows, compare, look
+from worker.tickets.interference import compare, is_ours_alone, look
 from worker.tickets.lists import bound, statement
 from worker.tickets.rows import insert_rows, overwrite_values
 from worker.tickets.store import Conflict
@@ -34,7 +34,7 @@ DEFAULT_TYPE = 1
 
 
 DATA = ("value_text", "value_date", "value_int")
-"""The columns that hold a value, beside ``schema.INDEX_COLUMNS``."""
+"""The columns that hold a value, beside ``schema.INDEX_COLUMNS``: as in ``ValueRow``."""
 
 COPIED = ("type_id", "queue_id", "owner_id", "priority_id", "state_id")
 """What a history line repeats of its ticket."""
@@ -86,7 +86,9 @@ def write(connection: Connection, system: TicketSystem, plans: Sequence[Plan], n
     plans = [plan for plan in plans if plan.ticket_id not in conflicts]
     if not plans:
         return Written(conflicts, {})
-    if not _write_values(connection, system, plans):
+    columns = (*DATA, *schema.INDEX_COLUMNS) if system.has_indexes else DATA
+    values = _values(plans, len(columns))
+    if not _write_values(connection, columns, values):
         # Whose row is gone cannot be seen among those that we have deleted ourselves.
         raise Overtaken({})
     # Before the ticket is updated: the line's foreign key then finds the row that is locked, and
@@ -101,16 +103,19 @@ def write(connection: Connection, system: TicketSystem, plans: Sequence[Plan], n
             "worker": system.worker_id,
         },
     )
+    filled = [
+        (plan.ticket_id, change.field_id)
+        for plan in plans
+        for change in plan.changes
+        if len(change.insert) > len(change.delete_ids)
+    ]
+    overwritten = [row[0] for row in values.overwritten]
+    if not filled and is_ours_alone(connection, system, plans, overwritten):
+        return Written(conflicts, {})
     seen = look(connection, system, plans)
     if late := compare(plans, seen, system, written=True):
         raise Overtaken(conflicts | late)
-    beside = {
-        (plan.ticket_id, change.field_id): frozenset(seen.rows[plan.ticket_id, change.field_id])
-        for plan in plans
-        for change in plan.changes
-        if added_rows(change)
-    }
-    return Written(conflicts, beside)
+    return Written(conflicts, {key: frozenset(seen.rows[key]) for key in filled})
 
 
 def delete_values(connection: Connection, ids: Iterable[int]) -> int:
@@ -135,35 +140,54 @@ def _stale(plan: Plan, row: Sequence[Any] | None) -> Conflict | None:
     return None
 
 
-def _write_values(connection: Connection, system: TicketSystem, plans: Sequence[Plan]) -> bool:
-    """Bring the value rows into the planned state; False when rows that were read are gone."""
-    columns = (*DATA, *schema.INDEX_COLUMNS) if system.has_indexes else DATA
-    data = attrgetter(*columns)
-    overwritten: list[tuple[Any, ...]] = []
-    removed: list[int] = []
-    added: list[tuple[Any, ...]] = []
+class _Values(NamedTuple):
+    """What becomes of the value rows of some plans.
+
+    Attributes:
+        overwritten: for each row that is kept its id, field id and value, in the order of ids.
+        removed: ids of the rows that nothing takes the place of.
+        added: for each new row its ticket id, field id and value.
+    """
+
+    overwritten: list[tuple[Any, ...]]
+    removed: list[int]
+    added: list[tuple[Any, ...]]
+
+
+def _values(plans: Sequence[Plan], width: int) -> _Values:
+    """What becomes of the value rows; a value is the first ``width`` columns of a ``ValueRow``."""
+    values = _Values([], [], [])
+    overwritten = values.overwritten
     for plan in plans:
         spare: list[int] = []
         missing: list[tuple[Any, ...]] = []
-        for change in plan.changes:
+        for field_id, _, delete_ids, insert, *_ in plan.changes:
+            if len(delete_ids) == len(insert) == 1:  # what nearly every change is
+                overwritten.append((delete_ids[0], field_id, *insert[0][:width]))
+                continue
             # Rows are read in the order of their ids, so a list keeps its order.
-            old = sorted(change.delete_ids)
-            news = [(change.field_id, *data(row)) for row in change.insert]
+            old = sorted(delete_ids)
+            news = [(field_id, *row[:width]) for row in insert]
             overwritten += [(id_, *row) for id_, row in zip(old, news, strict=False)]
             spare += old[len(news) :]
             missing += news[len(old) :]
         # The row that one field gives up serves the next: a ticket never needs both a DELETE
         # and an INSERT, which keeps a single event within its statements.
         overwritten += [(id_, *row) for id_, row in zip(spare, missing, strict=False)]
-        removed += spare[len(missing) :]
-        added += [(plan.ticket_id, *row) for row in missing[len(spare) :]]
+        values.removed.extend(spare[len(missing) :])
+        values.added.extend([(plan.ticket_id, *row) for row in missing[len(spare) :]])
     overwritten.sort(key=itemgetter(0))
-    if overwrite_values(connection, ("field_id", *columns), overwritten) != len(overwritten):
+    return values
+
+
+def _write_values(connection: Connection, columns: Sequence[str], values: _Values) -> bool:
+    """Bring the value rows into the planned state; False when rows that were read are gone."""
+    named = ("field_id", *columns)
+    if overwrite_values(connection, named, values.overwritten) != len(values.overwritten):
         return False
-    if removed and delete_values(connection, removed) != len(removed):
+    if values.removed and delete_values(connection, values.removed) != len(values.removed):
         return False
-    named = ("object_id", "field_id", *columns)
-    insert_rows(connection, schema.dynamic_field_value, named, added, {})
+    insert_rows(connection, schema.dynamic_field_value, ("object_id", *named), values.added, {})
     return True
 
 
