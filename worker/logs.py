@@ -8,7 +8,8 @@ and never attribute values of customer users.
 import json
 import logging
 import sys
-from typing import Literal, TextIO
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TextIO
 
 import structlog
 
@@ -22,6 +23,9 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, default=repr)
 """Made once: ``json.dumps`` makes one for each line that is not plain ASCII."""
 
 _STAMP = structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+_WHOLE = 4096
+"""Bytes that a pipe takes at once, so that lines of two processes never get mixed (POSIX)."""
 
 _LIBRARIES: tuple[structlog.typing.Processor, ...] = (
     structlog.stdlib.add_logger_name,
@@ -45,6 +49,39 @@ class _Lines:
         self._write(f"{line}\n")
 
     debug = info = warning = error = critical = exception = fatal = msg
+
+
+class _Json:
+    """The last processor where lines are JSON. It can write many lines at once, too.
+
+    Args:
+        stream: where many lines go.
+        level: the least level that is logged.
+    """
+
+    def __init__(self, stream: TextIO, level: str) -> None:
+        self._write = stream.write
+        self._told = logging.getLevelNamesMapping()[level.upper()] <= logging.INFO
+
+    def __call__(self, _logger: object, _method: str, record: structlog.typing.EventDict) -> str:
+        """One record as a line."""
+        return _ENCODER.encode(record)
+
+    def info_all(self, event: str, records: Iterable[Mapping[str, Any]]) -> None:
+        """Write a line for each record, as many at once as stay whole."""
+        if not self._told:
+            return
+        head = {**_STAMP(None, "info", {}), "level": "info", "event": event}
+        waiting, size = "", 0
+        for record in records:
+            line = f"{_ENCODER.encode({**head, **record, 'logger': _OURS})}\n"
+            length = len(line.encode(errors="replace"))
+            if size + length > _WHOLE:
+                self._write(waiting)
+                waiting, size = "", 0
+            waiting += line
+            size += length
+        self._write(waiting)
 
 
 class _OncePerMinute(logging.Filter):
@@ -77,7 +114,7 @@ def configure(level: str = "info", form: Format = "auto") -> None:
         [
             structlog.processors.format_exc_info,
             _most_telling_first,
-            structlog.processors.JSONRenderer(_as_json),
+            _Json(stream, level),
         ]
         if as_json
         else [
@@ -117,8 +154,15 @@ def configure(level: str = "info", form: Format = "auto") -> None:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 
-def _as_json(record: structlog.typing.EventDict, **_: object) -> str:
-    return _ENCODER.encode(record)
+def info_all(event: str, records: Iterable[Mapping[str, Any]]) -> None:
+    """Log an event once for each record: the same as ``log.info``, at half the cost."""
+    last = structlog.get_config()["processors"][-1]
+    if isinstance(last, _Json):
+        last.info_all(event, records)
+        return
+    log = structlog.get_logger(_OURS).bind()
+    for record in records:
+        log.info(event, **record)
 
 
 def _add_our_name(

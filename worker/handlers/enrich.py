@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -19,7 +19,7 @@ from directory.watch import NO_OUTAGES
 from mapping.model import Attributes, Decision, EventHint, Labels, Plan, TicketState
 from mapping.plan import NO_LABELS, prepare
 from mapping.values import Several
-from worker import metrics, tracing
+from worker import logs, metrics, tracing
 from worker.events import MalformedEventError, TicketCreated, TicketEvent, parse
 from worker.handlers.stale_copies import drop_stale_copies
 from worker.inbox import Entry
@@ -35,6 +35,10 @@ Hints = Mapping[int, Sequence[EventHint]]
 """What the events of each ticket told, by ticket id."""
 
 NO_CUSTOMER_USER = Absent("the ticket has no customer user")
+
+# As variables of their own: getting a member of an Enum costs more than what is done with it.
+_DECISIONS = tuple(Decision)
+_WRITE, _CLEAR, _UNCHANGED, _KEEP, _REFUSE = _DECISIONS
 
 
 class Look(NamedTuple):
@@ -97,11 +101,13 @@ def enrich(entries: Sequence[Entry], services: Services) -> list[Outcome]:
     with tracing.batch(entries) as spans:
         verdicts = converge(hints, services)
     seconds = time.monotonic() - started
-    line = log.bind()
+    lines: list[dict[str, Any]] = []
     for ticket_id, request in requests.items():
+        verdict = verdicts[ticket_id]
         for entry, event in zip(request.entries, request.events, strict=True):
-            outcomes.append(_outcome(entry, ticket_id, verdicts[ticket_id]))
-            _log(line, entry, event, verdicts[ticket_id], seconds)
+            outcomes.append(_outcome(entry, ticket_id, verdict))
+            lines.append(_line(entry, event, verdict, seconds))
+    logs.info_all("ticket.enriched", lines)
     seen = (verdict.seen for verdict in verdicts.values() if verdict.seen is not None)
     metrics.enriched(
         ((one.answer if one.ticket.customer_user else None, one.plan) for one in seen),
@@ -283,37 +289,30 @@ def _local(second: int, zone: tzinfo) -> str:
     return stamp(datetime.fromtimestamp(second, UTC), zone)
 
 
-def _log(
-    line: structlog.typing.FilteringBoundLogger,
-    entry: Entry,
-    event: TicketEvent,
-    verdict: Verdict,
-    seconds: float,
-) -> None:
+def _line(entry: Entry, event: TicketEvent, verdict: Verdict, seconds: float) -> dict[str, Any]:
     """The canonical line of an event: names of fields, never their values."""
-    fields: dict[Decision, list[str]] = {decision: [] for decision in Decision}
+    fields: dict[str, list[str]] = {decision: [] for decision in _DECISIONS}
     source = ""
     if verdict.seen is not None:
-        for decision in verdict.seen.plan.decisions if verdict.seen.plan else ():
-            fields[decision.decision].append(decision.field)
+        for one in verdict.seen.plan.decisions if verdict.seen.plan else ():
+            fields[one.decision].append(one.field)
         answer = verdict.seen.answer
         if isinstance(answer, Found):
             source = source_name(answer.customer_user.slot)
         elif isinstance(answer, Unavailable):
             source = source_name(answer.slot)
-    line.info(
-        "ticket.enriched",
-        ticket_id=event.ticket_id,
-        outcome=verdict.kind.value,
-        type=event.type,
-        entry=entry.id,
-        event_id=event.event_id,
-        user_id=event.user_id,
-        written=fields[Decision.WRITE] + fields[Decision.CLEAR],
-        kept=fields[Decision.KEEP],
-        refused=fields[Decision.REFUSE],
-        unchanged=len(fields[Decision.UNCHANGED]),
-        source=source,
-        reason=verdict.reason,
-        duration_ms=round(seconds * 1000, 1),
-    )
+    return {
+        "ticket_id": event.ticket_id,
+        "outcome": verdict.kind.value,
+        "type": event.type,
+        "entry": entry.id,
+        "event_id": event.event_id,
+        "user_id": event.user_id,
+        "written": fields[_WRITE] + fields[_CLEAR],
+        "kept": fields[_KEEP],
+        "refused": fields[_REFUSE],
+        "unchanged": len(fields[_UNCHANGED]),
+        "source": source,
+        "reason": verdict.reason,
+        "duration_ms": round(seconds * 1000, 1),
+    }

@@ -122,6 +122,49 @@ def test_what_is_below_the_level_is_left_out(monkeypatch: pytest.MonkeyPatch) ->
     assert [line["event"] for line in lines(out)] == ["loud"]
 
 
+def test_many_lines_at_once_have_the_form_of_single_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = stream(monkeypatch)
+    logs.configure("info", "json")
+    records = [{"ticket_id": number, "written": ["Höhe"]} for number in range(200)]
+
+    logs.info_all("ticket.enriched", records)
+    structlog.get_logger("fieldfare").info("ticket.enriched", **records[0])
+
+    *many, single = lines(out)
+    assert [line["ticket_id"] for line in many] == list(range(200))
+    assert list(many[0]) == list(single)
+    assert many[0] == {**single, "timestamp": many[0]["timestamp"]}
+
+
+def test_many_lines_are_written_whole_and_in_portions_that_a_pipe_takes_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = stream(monkeypatch)
+    portions: list[str] = []
+    monkeypatch.setattr(out, "write", portions.append)
+    logs.configure("info", "json")
+
+    logs.info_all("ticket.enriched", [{"written": ["Höhe" * 200]}, *[{"kept": []}] * 100])
+
+    assert "".join(portions).count("\n") == 101
+    assert all(portion.endswith("\n") for portion in portions)
+    assert all(len(portion.encode()) <= 4096 for portion in portions)
+    assert len(portions) < 10
+
+
+@pytest.mark.parametrize(("level", "form"), [("warning", "json"), ("info", "console")])
+def test_many_lines_are_written_as_the_settings_say(
+    monkeypatch: pytest.MonkeyPatch, level: str, form: logs.Format
+) -> None:
+    out = stream(monkeypatch)
+    logs.configure(level, form)
+
+    logs.info_all("ticket.enriched", [{"ticket_id": 1}, {"ticket_id": 2}])
+
+    assert out.getvalue().count("ticket.enriched") == (2 if form == "console" else 0)
+    assert "{" not in out.getvalue()
+
+
 def test_libraries_do_not_tell_of_every_wake_up_call(monkeypatch: pytest.MonkeyPatch) -> None:
     out = stream(monkeypatch)
     logs.configure("debug", "json")
