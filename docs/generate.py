@@ -46,7 +46,8 @@ TAKES: Mapping[str, str] = {
 
 EXIT_CODES: Mapping[Exit, str] = {
     Exit.OK: "done",
-    Exit.NO: "the answer is no: unknown login, no such ticket, a silent worker, an error found",
+    Exit.NO: "the answer is no: unknown login, no such ticket, a silent worker, an error found, "
+    "writing stopped",
     Exit.USAGE: "wrong usage or settings, a source or a ticket database that can never work so",
     Exit.UNAVAILABLE: "something did not answer: a source, the ticket database, Redis",
     Exit.INTERRUPTED: "interrupted with Ctrl-C",
@@ -123,14 +124,15 @@ def _plain(text: str) -> str:
 
 
 def _settings() -> str:
-    rows = {
-        "mapping": ("RuleSettings", settings.RuleSettings, "mapping.rules[]", None),
-        "tickets": (
-            "OtoboCacheSettings",
-            settings.OtoboCacheSettings,
-            "tickets.otobo_cache",
-            "tickets.otobo_cache",
-        ),
+    nested: Mapping[str, Sequence[tuple[Any, str, str | None]]] = {
+        "mapping": [(settings.RuleSettings, "mapping.rules[]", None)],
+        "tickets": [
+            (settings.OtoboCacheSettings, "tickets.otobo_cache", "tickets.otobo_cache"),
+        ],
+        "guard": [
+            (settings.ErasureSettings, "guard.erasures", "guard.erasures"),
+            (settings.ChangeSettings, "guard.changes", "guard.changes"),
+        ],
     }
     parts = [_SETTINGS_INTRO]
     for name, field in settings.Settings.model_fields.items():
@@ -138,8 +140,7 @@ def _settings() -> str:
             continue
         model = _model(field)
         parts += [f"## [{name}]", _summary(model), _keys(model, name)]
-        if name in rows:
-            _, inner, title, path = rows[name]
+        for inner, title, path in nested.get(name, ()):
             heading = f"[[{title[:-2]}]]" if title.endswith("[]") else f"[{title}]"
             parts += [f"## {heading}", _summary(inner), _keys(inner, path)]
     sources = "sources.CustomerUser1"

@@ -24,6 +24,7 @@ from directory.sql import SqlSource
 from directory.supplier import Supplier
 from worker.app import app, caller
 from worker.broker import redis_url
+from worker.guard import Guard
 from worker.inbox import Inbox, connect
 from worker.services import Services
 from worker.settings import OtoboCacheSettings, Settings, TicketSettings, load
@@ -78,6 +79,7 @@ def build(settings: Settings) -> Services:
         inbox=inbox_,
         source_states=SourceStates(inbox_.client, limits=settings.breaker.limits()),
         probe=lambda name: probe(settings, lambda: reading, zone, name),
+        guard=Guard(inbox_.client, settings.guard),
     )
 
 

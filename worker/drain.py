@@ -5,9 +5,9 @@ in its consumer's hands, then what dead consumers left (one at a time), then fre
 the stream gives nothing or its time is up.
 
 Who is to blame decides what happens: an error of the event counts as an attempt; a ticket
-database, a directory or a Redis that cannot work counts as nothing and ends the drain, and the
-entries stay pending; an entry that no worker has survived, time after time while it was handled
-alone, is parked.
+database, a directory or a Redis that cannot work, or a guard that stopped writing, counts as
+nothing and ends the drain, and the entries stay pending; an entry that no worker has survived, time
+after time while it was handled alone, is parked.
 """
 
 import socket
@@ -28,6 +28,7 @@ import structlog
 
 from directory.errors import DirectoryError
 from worker import metrics
+from worker.guard import WritingStopped
 from worker.inbox import Entry, Inbox
 from worker.outcomes import Disposition, Kind, Outcome
 from worker.tickets.store import TicketStoreError
@@ -43,7 +44,7 @@ REDIS_OUTAGES = (
 )
 """Redis is away, full, or no primary any more; what failed may be tried again later."""
 
-OUTAGES = (TicketStoreError, DirectoryError, *REDIS_OUTAGES)
+OUTAGES = (TicketStoreError, DirectoryError, WritingStopped, *REDIS_OUTAGES)
 """No event is to blame: stop, and try the same entries again later."""
 
 log = structlog.get_logger("fieldfare")
@@ -244,7 +245,7 @@ def _renewed(inbox: Inbox, consumer: Consumer) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     """What may be said of an error: its own text only where its class keeps that free of values."""
-    if isinstance(error, (TicketStoreError, DirectoryError)):
+    if isinstance(error, (TicketStoreError, DirectoryError, WritingStopped)):
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:

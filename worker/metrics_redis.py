@@ -48,6 +48,11 @@ SOURCE_UP = Metric(
     "1 if the source answered when a worker last asked it, else 0; missing before that.",
     (_SOURCE,),
 )
+STOPPED = Metric(
+    "fieldfare_writing_stopped",
+    "gauge",
+    "1 while the guard against mass changes has stopped all writing, else 0.",
+)
 PROCESSES = Metric(
     "fieldfare_processes",
     "gauge",
@@ -57,7 +62,7 @@ PROCESSES = Metric(
 
 READ = (
     *(REDIS_UP, INBOX, IN_HAND, OLDEST, WAITING),
-    *(DEAD, SWEEP_LAG, SOURCE_UP, PROCESSES),
+    *(DEAD, SWEEP_LAG, SOURCE_UP, STOPPED, PROCESSES),
 )
 """What is read from Redis."""
 
@@ -109,6 +114,7 @@ class RedisCollector(Collector):
             _gauge(DEAD, now.dead.count),
             _gauge(SWEEP_LAG, now.sweep.lag_seconds),
             sources,
+            _gauge(STOPPED, now.guard.stop is not None),
             processes,
         ]
 

@@ -8,6 +8,7 @@ from directory.breaker import Observation
 from directory.directory import Directory
 from mapping.precedence import Precedence
 from mapping.rules import Ruleset
+from worker.guard import Guard
 from worker.inbox import Inbox
 from worker.settings import Settings
 from worker.source_states import SourceStates
@@ -36,6 +37,7 @@ class Services:
     inbox: Inbox
     source_states: SourceStates
     probe: Callable[[str], Observation]
+    guard: Guard
 
     def precedence(self) -> Precedence:
         """The precedence settings, with the id of the worker's user.

@@ -340,6 +340,53 @@ class InboxSettings(BaseModel):
         return self
 
 
+class ErasureSettings(BaseModel):
+    """How many fields a run of events may empty; what is beyond both numbers stops writing."""
+
+    model_config = SECTION
+
+    enabled: bool = Field(True, description="false: nothing is stopped for being emptied.")
+    number: int = Field(200, ge=0, description="So many fields are never too many.")
+    share: float = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        description="So much of the fields with a value that the worker decided on is never too "
+        "much: 0.5 is half of them.",
+    )
+
+
+class ChangeSettings(BaseModel):
+    """How many fields a run of events may give another value; the same for changes."""
+
+    model_config = SECTION
+
+    enabled: bool = Field(
+        False, description="true: too many fields with another value stop writing, too."
+    )
+    number: int = Field(1000, ge=0, description="So many fields are never too many.")
+    share: float = Field(
+        0.9, ge=0, lt=1, description="So much of the fields with a value is never too much."
+    )
+
+
+class GuardSettings(BaseModel):
+    """The guard against mass changes: what a run of events may take away before somebody looks."""
+
+    model_config = SECTION
+
+    window: int = Field(
+        3600, ge=60, le=7 * 24 * 3600, description="Seconds that are counted together."
+    )
+    erasures: ErasureSettings = Field(default_factory=ErasureSettings)
+    changes: ChangeSettings = Field(default_factory=ChangeSettings)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is counted."""
+        return self.erasures.enabled or self.changes.enabled
+
+
 class SweepSettings(BaseModel):
     """The ticket history as a source of events: a safety net, or the only source."""
 
@@ -466,6 +513,7 @@ class Settings(BaseSettings):
     mapping: MappingSettings = Field(default_factory=MappingSettings)
     precedence: PrecedenceSettings = Field(default_factory=PrecedenceSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
+    guard: GuardSettings = Field(default_factory=GuardSettings)
     sweep: SweepSettings = Field(default_factory=SweepSettings)
     health: HealthSettings = Field(default_factory=HealthSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)

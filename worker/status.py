@@ -14,8 +14,9 @@ import redis
 from directory.breaker import Circuit
 from directory.companions import READERS
 from directory.model import SLOTS, source_name
-from worker import heartbeat, source_states
+from worker import guard, heartbeat, source_states
 from worker.entries import decode, milliseconds, note
+from worker.guard import GuardState
 from worker.handlers.sweep import CURSOR, LOCK
 from worker.heartbeat import Alive
 from worker.inbox import BELL, DEAD, EVENTS, GROUP, waiting_room
@@ -117,6 +118,7 @@ class Status:
         inbox: the events in the inbox, those in hand included.
         pending: how many each consumer has in hand.
         bell: whether a worker was woken up within the last second and has not begun to read.
+        guard: whether writing goes on.
         sources: those that are configured, in order.
         readers: what completes the answers of sources, and does not answer.
         orphans: events that wait for a source which is not configured any more, by its name.
@@ -127,6 +129,7 @@ class Status:
     inbox: Queue
     pending: Mapping[str, int]
     bell: bool
+    guard: GuardState
     sources: Sequence[SourceStatus]
     readers: Sequence[ReaderStatus]
     orphans: Mapping[str, Queue]
@@ -151,12 +154,13 @@ def read(client: redis.Redis, settings: Settings) -> Status:
     pipeline.hmget(CURSOR, ["time", "id"])
     pipeline.exists(LOCK)
     pipeline.hgetall(source_states.KEY)
+    pipeline.hgetall(guard.STATE)
     pipeline.zrange(heartbeat.NAMES, 0, -1)
     for key in (EVENTS, *map(waiting_room, SLOTS)):
         pipeline.xlen(key)
         pipeline.xrange(key, count=1)
     answers = pipeline.execute(raise_on_error=False)
-    (seconds, micros), bell, consumers, count, newest, cursor, lock, states, names, *rest = [
+    (seconds, micros), bell, consumers, count, newest, cursor, lock, states, stop, names, *rest = [
         answered(one) for one in answers
     ]
     now = seconds + micros / 1e6
@@ -170,6 +174,7 @@ def read(client: redis.Redis, settings: Settings) -> Status:
         inbox=inbox,
         pending={row["name"].decode(): row["pending"] for row in consumers if row["pending"]},
         bell=bool(bell),
+        guard=guard.parse(stop, settings.guard),
         sources=_sources(settings, circuits, waiting, now),
         readers=tuple(
             ReaderStatus(name, _state(circuit, now), max(0.0, now - circuit.since), circuit.reason)

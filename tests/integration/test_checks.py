@@ -118,7 +118,7 @@ def test_an_installation_in_order_has_nothing_but_ok(
 
     assert levels(found) == dict.fromkeys(
         (
-            *("settings", "broker", "ticket database", "CustomerUser", "customer data"),
+            *("settings", "broker", "guard", "ticket database", "CustomerUser", "customer data"),
             *("OTOBO's cache", "field Phone", "OTOBO's module"),
         ),
         "ok",
@@ -142,7 +142,7 @@ def test_everything_else_is_looked_at_when_servers_are_down(installation: Instal
     assert not any(one.answered for one in found if one.level == "error")
     assert levels(found)["CustomerUser"] == "ok"
     skipped = {one.subject for one in found if one.what.startswith("not checked: ")}
-    assert skipped == {"customer data", "mapped fields", "OTOBO's module"}
+    assert skipped == {"guard", "customer data", "mapped fields", "OTOBO's module"}
     assert "hunter2" not in repr(found)
 
 

@@ -10,6 +10,7 @@ from worker.checks import (
     broker,
     event_modules,
     fields,
+    guard,
     otobo_cache,
     settings_file,
     sources,
@@ -30,6 +31,7 @@ def check(settings: Settings, files: Mapping[Path, bool]) -> Iterator[Finding]:
     """
     yield from settings_file.check(settings, files)
     yield from broker.check(settings.redis)
+    yield from guard.check(settings)
     engine: Engine | None = None
     answers = False
     try:

@@ -114,6 +114,7 @@ def picture(found: "Status") -> RenderableType:
     ]
     return Group(
         _queues(found),
+        *_guard(found),
         "",
         _sources(found),
         "",
@@ -139,6 +140,20 @@ def _queues(found: "Status") -> Table:
     newest = f"newest {_age(dead.newest_seconds)} ago: {dead.reason} {dead.error}"
     rows.add_row("dead letters", str(dead.count), "", Text(newest if dead.count else ""))
     return rows
+
+
+def _guard(found: "Status") -> list[Text]:
+    """That writing is stopped, or that nothing is counted for a while; else nothing."""
+    from worker import guard_words  # noqa: PLC0415
+
+    if (stop := found.guard.stop) is not None:
+        since = _age(max(0.0, found.time - stop.since))
+        told = f"Writing is stopped for {since}: {guard_words.reason(stop)}."
+        return [Text(f"{told} See fieldfare guard show.", style="bold red")]
+    if found.guard.until is not None:
+        until = guard_words.moment(found.guard.until)
+        return [Text(f"The guard is released until {until}: everything is written.")]
+    return []
 
 
 def _sources(found: "Status") -> Table:

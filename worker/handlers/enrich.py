@@ -84,6 +84,7 @@ def enrich(entries: Sequence[Entry], services: Services) -> list[Outcome]:
     Raises:
         TicketDatabaseUnavailable: nothing is known of the outcomes; the entries stay pending,
             and handling them again is harmless.
+        WritingStopped: the same, until somebody has looked.
     """
     started = time.monotonic()
     outcomes: list[Outcome] = []
@@ -126,14 +127,16 @@ def converge(hints: Hints, services: Services) -> Mapping[int, Verdict]:
 
     Raises:
         TicketDatabaseUnavailable: the ticket database does not answer.
+        WritingStopped: too many fields would lose their values; what was not written waits.
     """
+    services.guard.check()
     verdicts: dict[int, Verdict] = {}
     still_open = sorted(hints)
     for _ in range(services.settings.inbox.max_conflicts):
         seen = look(still_open, services, hints, services.source_states.outages())
         services.source_states.note(services.directory.observed())
         plans = [one.plan for one in seen.values() if one.plan is not None]
-        results = tracing.within("apply", services.tickets.apply, plans)
+        results = tracing.within("apply", services.guard.let, plans, services.tickets.apply)
         drop_stale_copies(
             [(one.ticket, one.plan, results[i]) for i, one in seen.items() if one.plan], services
         )
