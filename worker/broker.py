@@ -11,8 +11,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import redis
 import structlog
 from celery import Celery
+from celery.app.amqp import AMQP
 from celery.result import AsyncResult
 from celery.utils import uuid
+from kombu.connection import Connection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -24,11 +26,32 @@ KEY_PREFIX = "fieldfare:celery:"
 CHECKED_TLS = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
 """What Celery must be told; a URL that says something about certificates itself wins."""
 
+LONGEST_PAUSE = 5
+"""Seconds between two tries to reach a broker that is away, at most."""
+
 _TIME_LIMIT = 60
 _TIMES_ASKED = 3
 """How often one batch may ask all sources: once, anew for doubtful answers, and for labels."""
 
 log = structlog.get_logger("fieldfare")
+
+
+class BrokerConnection(Connection):
+    """A connection that is back soon after its broker, however long that was away.
+
+    kombu lets each pause be two seconds longer than the last, up to half a minute; Celery has no
+    setting for that. Workers and beat would sleep on long after Redis is back.
+    """
+
+    def ensure_connection(self, *args: Any, **options: Any) -> Any:
+        """Connect, and try again after 1, 2, 3 … seconds; arguments are kombu's."""
+        pauses = {"interval_start": 1, "interval_step": 1, "interval_max": LONGEST_PAUSE}
+        given = {**pauses, **options}
+        return super().ensure_connection(*args, **given)  # type: ignore[no-untyped-call]
+
+
+class _Amqp(AMQP):  # type: ignore[misc]  # Celery has no types
+    Connection = BrokerConnection
 
 
 class Application(Celery):  # type: ignore[misc]  # Celery has no types
@@ -37,6 +60,8 @@ class Application(Celery):  # type: ignore[misc]  # Celery has no types
     A message may name further tasks, to be called after its own (link, chain, chord). So whoever
     can write to one queue would reach the others with the rights of the worker.
     """
+
+    amqp_cls = _Amqp
 
     def send_task(self, name: str, *args: Any, **options: Any) -> AsyncResult:
         """Send one of its own tasks; another one is refused with a line in the log."""

@@ -114,6 +114,28 @@ def test_a_bell_that_cannot_be_rung_is_logged_and_no_error(app: Celery) -> None:
     assert [line["event"] for line in logs] == ["bell.not_rung"]
 
 
+class Enough(Exception):
+    """Ends what would go on for ever."""
+
+
+@pytest.mark.parametrize("purpose", ["read", "write"])
+def test_a_broker_that_is_back_is_found_within_five_seconds(
+    app: Celery, monkeypatch: pytest.MonkeyPatch, purpose: str
+) -> None:
+    monkeypatch.setattr("kombu.utils.functional.sleep", lambda _: None)
+    pauses: list[float] = []
+
+    def note(_: Exception, pause: float) -> None:
+        pauses.append(pause)
+        if len(pauses) == 8:
+            raise Enough
+
+    with pytest.raises(Enough):
+        getattr(app, f"connection_for_{purpose}")().ensure_connection(note)
+
+    assert pauses == [1, 2, 3, 4, 5, 5, 5, 5]
+
+
 @pytest.mark.parametrize(
     ("settings", "url"),
     [
