@@ -18,10 +18,15 @@ class KilledWorkers:
 
 @dataclass(frozen=True, slots=True)
 class LostRedis:
-    """Fault 2: SIGKILL and restart of Redis while events come in, and one FLUSHALL."""
+    """Fault 2: SIGKILL and restart of Redis while events come in, and one FLUSHALL.
+
+    Attributes:
+        tries: the first time Redis stays away until a worker has tried to reach it so often.
+    """
 
     kills: int
     events: int
+    tries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ class Form:
 SHORT = Form(
     name="short",
     killed_workers=KilledWorkers(kills=6, events=3_000),
-    lost_redis=LostRedis(kills=2, events=1_000),
+    lost_redis=LostRedis(kills=2, events=1_000, tries=2),
     silent_directory=SilentDirectory(events=300),
     restarted_database=RestartedDatabase(times=3, events=1_000),
     disorder=Disorder(changes=2_000, tickets=400, actors=4),
@@ -97,7 +102,7 @@ SHORT = Form(
 LONG = Form(
     name="long",
     killed_workers=KilledWorkers(kills=100, events=100_000),
-    lost_redis=LostRedis(kills=50, events=25_000),
+    lost_redis=LostRedis(kills=50, events=25_000, tries=8),
     silent_directory=SilentDirectory(events=10_000),
     restarted_database=RestartedDatabase(times=50, events=25_000),
     disorder=Disorder(changes=50_000, tickets=5_000, actors=4),
