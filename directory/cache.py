@@ -1,7 +1,9 @@
 """What did a source say a moment ago? Answers kept in Redis, for all workers together (D10, D26).
 
 Only sources outside the ticket system's database that have a ``cache_ttl`` are kept. Found and
-absent are remembered, each for its own time; unavailable never is. When several workers miss the
+absent are remembered, each for its own time; unavailable never is. With ``stale_if_unavailable``
+what was found is remembered a second time, for longer, and stands in while the source does not
+answer; who the source no longer knows is forgotten there as well. When several workers miss the
 same login at once, one asks and the others wait for its answer. A Redis that fails costs speed and
 nothing else: the source is asked.
 """
@@ -13,6 +15,7 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import redis
@@ -20,7 +23,15 @@ import structlog
 from sqlalchemy import make_url
 
 from directory.config import SourceConfig, SqlSourceConfig
-from directory.model import Absent, Answer, Attributes, AttributeValue, CustomerUser, Found
+from directory.model import (
+    Absent,
+    Answer,
+    Attributes,
+    AttributeValue,
+    CustomerUser,
+    Found,
+    Unavailable,
+)
 from directory.source import CustomerUserSource
 
 PREFIX = "fieldfare:cache:1"
@@ -28,6 +39,9 @@ PREFIX = "fieldfare:cache:1"
 
 POLL_SECONDS = 0.02
 """How often a worker looks whether the one that asks has its answer."""
+
+PATIENCE = 0.5
+"""After this share of the timeout the source is not asked again for what it left unanswered."""
 
 LOCK_MARGIN_SECONDS = 1.0
 """A lock outlives the source's timeout by this, and a worker that was killed no longer."""
@@ -41,7 +55,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 def keeps(config: SourceConfig) -> bool:
     """Whether answers of a source are cached at all (D26)."""
     in_ticket_database = isinstance(config, SqlSourceConfig) and config.in_ticket_database
-    return config.cache_ttl > 0 and not in_ticket_database
+    return (config.cache_ttl > 0 or config.stale_if_unavailable > 0) and not in_ticket_database
 
 
 class Cache:
@@ -80,7 +94,7 @@ class Cache:
         """
         keys = _keys(source, logins)
         answers: dict[str, Answer] = {}
-        if not fresh:
+        if source.config.cache_ttl and not fresh:
             try:
                 answers |= self._known(keys)
                 self._fly(source, keys, answers)
@@ -99,6 +113,32 @@ class Cache:
             _warn(error)
             return {}
 
+    def stand_in(
+        self, source: CustomerUserSource, said: Mapping[str, Answer]
+    ) -> Mapping[str, Answer]:
+        """The same answers, with older ones, marked as stale, where the source gave none.
+
+        Only for as long as ``stale_if_unavailable`` of the source says; who was absent when it was
+        last asked has no older answer.
+        """
+        silent = {login: one for login, one in said.items() if isinstance(one, Unavailable)}
+        if not silent or not source.config.stale_if_unavailable:
+            return said
+        keys = {login: _stale(key) for login, key in _keys(source, silent).items()}
+        try:
+            older = self._known(keys)
+        except redis.RedisError as error:
+            _warn(error)
+            return said
+        found = {login: one for login, one in older.items() if isinstance(one, Found)}
+        return {
+            **said,
+            **{
+                login: replace(one, stale=silent[login].reason or "it did not say why")
+                for login, one in found.items()
+            },
+        }
+
     def _ask(
         self, source: CustomerUserSource, keys: Mapping[str, str], answers: dict[str, Answer]
     ) -> None:
@@ -107,6 +147,7 @@ class Cache:
         answers |= said
         ttl = min(source.config.cache_ttl, self._ttl_max)
         negative_ttl = min(source.config.cache_ttl, self._negative_ttl)
+        stale_ttl = source.config.stale_if_unavailable
         try:
             with self._redis.pipeline(transaction=False) as pipeline:
                 for login, answer in said.items():
@@ -117,6 +158,10 @@ class Cache:
                     else:
                         # What was known before must not outlive a newer answer.
                         pipeline.delete(keys[login])
+                    if isinstance(answer, Found) and stale_ttl:
+                        pipeline.set(_stale(keys[login]), _dump(answer), ex=stale_ttl)
+                    elif isinstance(answer, Absent) and stale_ttl:
+                        pipeline.delete(_stale(keys[login]))
                 pipeline.execute()
         except redis.RedisError as error:
             _warn(error)
@@ -128,6 +173,7 @@ class Cache:
 
         What is missing from ``answers`` afterwards is to be asked for without waiting.
         """
+        began = self._clock()
         own = self._lock(source.config, _without(keys, answers).values())
         try:
             asked = {login: key for login, key in _without(keys, answers).items() if key in own}
@@ -135,13 +181,20 @@ class Cache:
                 self._ask(source, asked, answers)
         finally:
             self._release(own)
-        deadline = self._clock() + source.config.timeout
+        timeout = source.config.timeout
+        in_vain = any(isinstance(answers.get(login), Unavailable) for login in asked)
         while waiting := _without(keys, answers):
             # In this order: whoever asks keeps the answer first and gives the lock back then.
             flying = self._flying(waiting.values())
             answers |= self._known(waiting)
             given_up = set(_without(waiting, answers).values()) - flying
-            if given_up or self._clock() >= deadline:
+            waited = self._clock() - began
+            if (in_vain or given_up) and waited > timeout * PATIENCE:
+                # To ask once more would take twice the time that a lookup may take.
+                silence = Unavailable(source.config.slot, "no answer; another worker asks in vain")
+                answers |= dict.fromkeys(_without(waiting, answers), silence)
+                return
+            if given_up or waited >= timeout:
                 return
             self._sleep(POLL_SECONDS)
 
@@ -185,6 +238,11 @@ def _keys(source: CustomerUserSource, logins: Iterable[str]) -> dict[str, str]:
     """The key of each login's answer."""
     prefix = f"{PREFIX}:{_digest_of(source.config)}"
     return {login: f"{prefix}:{_digest(source.login_key(login))}" for login in logins}
+
+
+def _stale(key: str) -> str:
+    """Where what was found stands for as long as it may stand in."""
+    return f"{key}:stale"
 
 
 def _digest(text: str) -> str:

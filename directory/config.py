@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from directory.durations import Duration
 from directory.model import SLOTS, source_name
 
 STRICT = ConfigDict(
@@ -46,6 +47,9 @@ MAP_COLUMNS = (
 
 _SOURCE_MODULE = re.compile(r"Kernel::System::CustomerUser::(\w+)")
 _KINDS = {"DB": "sql", "LDAP": "ldap"}
+
+MAX_STALE = 90 * 24 * 3600
+"""Seconds."""
 
 IGNORED_OPTIONS = frozenset({"Module", "module", "CompanyConfig"})
 """Options of OTOBO that say nothing once the kind of source is known."""
@@ -284,6 +288,13 @@ class SourceConfig(BaseModel):
         description="When the source does not answer: wait for it, or ask the next source "
         "(and still never empty a field).",
     )
+    stale_if_unavailable: Duration = Field(
+        0,
+        le=MAX_STALE,
+        description="How long what the source said may stand in while it does not answer: "
+        '"90s", "15m", "24h", "7d", or seconds; 0 = never. It is kept in Redis for so long, and '
+        "never empties a field. For sources outside the ticket database.",
+    )
     customer_user_search_fields: tuple[str, ...] = _option(
         (), "CustomerUserSearchFields", description="Columns that a search term is looked for in."
     )
@@ -378,6 +389,16 @@ class SqlSourceConfig(SourceConfig, DatabaseConfig):
     auto_login_creation_prefix: str = _option(
         "auto", "AutoLoginCreationPrefix", description="How such a login begins."
     )
+
+    @model_validator(mode="after")
+    def _stands_in_for_another_database(self) -> "SqlSourceConfig":
+        if self.stale_if_unavailable and self.in_ticket_database:
+            msg = (
+                "stale_if_unavailable is for sources outside the ticket database: while that is "
+                "away nothing is written at all; remove it, or give the source a url or dsn"
+            )
+            raise ValueError(msg)
+        return self
 
 
 class LdapSourceConfig(SourceConfig):

@@ -115,7 +115,8 @@ class Directory:
 
         Returns:
             An answer for each login given. ``Found`` carries all keys of observed rules 42 to 47
-            that ``variables`` needs, and may carry more. ``Absent`` is ``cached`` if any
+            that ``variables`` needs, and may carry more. It is ``stale`` where its source does not
+            answer and is set to let an older answer stand in. ``Absent`` is ``cached`` if any
             source's answer came from the cache.
         """
         answers: dict[str, Answer] = {}
@@ -196,6 +197,8 @@ class Directory:
         answer = self.find([login], {FURTHER_IDS, CUSTOMER_ID})[login]
         if isinstance(answer, Unavailable):
             return answer
+        if isinstance(answer, Found) and answer.stale:
+            return Unavailable(answer.customer_user.slot, answer.stale)
         assigned: Sequence[str] = ()
         if self._companions.assignments is not None and login:
             try:
@@ -235,13 +238,16 @@ class Directory:
     ) -> Mapping[str, Answer]:
         slot = source.config.slot
         cache = self._cache if keeps(source.config) else None
-        if slot in watch.outages:
-            silent = dict.fromkeys(logins, Unavailable(slot, watch.outages[slot]))
-            kept = {} if cache is None or fresh else cache.kept(source, logins)
-            return {**silent, **kept}
         if cache is None:
+            if slot in watch.outages:
+                return dict.fromkeys(logins, Unavailable(slot, watch.outages[slot]))
             return watch.source(slot, partial(source.find, logins))
-        return watch.source(slot, partial(cache.find, source, logins, fresh=fresh))
+        if slot in watch.outages:
+            kept = {} if fresh else cache.kept(source, logins)
+            silent = dict.fromkeys(logins, Unavailable(slot, watch.outages[slot]))
+            return cache.stand_in(source, {**silent, **kept})
+        said = watch.source(slot, partial(cache.find, source, logins, fresh=fresh))
+        return cache.stand_in(source, said)
 
     def _complete(
         self, answers: Mapping[str, Answer], variables: Collection[str] | None, watch: Watch

@@ -124,7 +124,7 @@ def _answer(said: Any, slot: str) -> Answer:
             return (
                 Unavailable(slot, problem)
                 if problem
-                else replace(said, customer_user=replace(user, slot=slot))
+                else replace(said, customer_user=replace(user, slot=slot), stale="")
             )
         case Absent(reason=str()):
             return said

@@ -48,10 +48,13 @@ class Found:
     Attributes:
         customer_user: the person.
         cached: the answer came from the cache, not from the source.
+        stale: why the source did not answer, where this is what it said some time before; empty
+            where the answer is current. What a stale answer lacks must not empty a field.
     """
 
     customer_user: CustomerUser
     cached: bool = False
+    stale: str = ""
 
 
 @dataclass(frozen=True, slots=True)

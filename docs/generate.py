@@ -41,6 +41,7 @@ _NOTE = re.compile(r" ?\((?:deviation )?D\d+\)| ?\(design section [\d.]+\)")
 TAKES: Mapping[str, str] = {
     "map": "table, or list of rows",
     "host": "text, or list of text",
+    "stale_if_unavailable": "duration",
 }
 """What is accepted in more forms than its type says."""
 
@@ -59,6 +60,8 @@ KINDS: Mapping[Kind, str] = {
     Kind.KEPT: "nothing was written; at least one field keeps the frontend's value",
     Kind.NO_SUCH_TICKET: "the ticket does not exist",
     Kind.WAITING: "a source that could know the customer user does not answer",
+    Kind.STALE: "the source does not answer; what it said before was written, and is looked at "
+    "again",
     Kind.CONFLICT: "somebody kept changing the ticket while it was handled",
     Kind.FAILED: "an error of the event itself, or values that the database refuses",
     Kind.MALFORMED: "not an event of the contract",

@@ -162,6 +162,7 @@ class Reason(StrEnum):
     INVALID_VALUE = "invalid_value"  # the field type refuses the value
     TRANSFORM_FAILED = "transform_failed"
     OVERLONG = "overlong"  # overlong = "keep"
+    STALE = "stale"  # the source is away, and what it said before has no value for the field
 
 
 class FieldDecision(NamedTuple):

@@ -86,7 +86,10 @@ LOOKUPS = Metric(
             "source",
             f"`CustomerUser` … `CustomerUser10`: who knows them, or is away; `{NO_SOURCE}`: nobody",
         ),
-        ("answer", "`found`, `absent`, `unavailable`"),
+        (
+            "answer",
+            "`found`, `absent`, `unavailable`, `stale`: what a source said before it went away",
+        ),
     ),
 )
 PARKED = Metric(
@@ -246,7 +249,7 @@ def _count(series: Mapping[_Word, "prometheus_client.Counter"], words: Sequence[
 
 def _answer(answer: Answer) -> tuple[str, str]:
     if isinstance(answer, Found):
-        return _SOURCES[answer.customer_user.slot], "found"
+        return _SOURCES[answer.customer_user.slot], "stale" if answer.stale else "found"
     if isinstance(answer, Unavailable):
         return _SOURCES[answer.slot], "unavailable"
     return NO_SOURCE, "absent"

@@ -97,7 +97,9 @@ def lookup(login: str, trace: Sequence[Trace], whole: Answer, *, as_json: bool) 
     attributes = whole.customer_user.attributes if isinstance(whole, Found) else {}
     if as_json:
         sources = [_trace_data(one) for one in trace]
-        print_json({"login": login, "sources": sources, "attributes": _plain(attributes)})
+        stale = isinstance(whole, Found) and bool(whole.stale)
+        known = {"attributes": _plain(attributes), "stale": stale}
+        print_json({"login": login, "sources": sources, **known})
         return
     overview = table("source", "name", "answer", "")
     for one in trace:
@@ -106,6 +108,9 @@ def lookup(login: str, trace: Sequence[Trace], whole: Answer, *, as_json: bool) 
             source_name(one.slot), Text(one.name), Text(_answer_text(one.answer)), mark
         )
     show(overview)
+    if isinstance(whole, Found) and whole.stale:
+        source = source_name(whole.customer_user.slot)
+        show("", f"{source} does not answer. Until it does, this is used, which it said before:")
     if attributes:
         rows = table("variable", "value")
         for name, value in sorted(attributes.items()):
@@ -124,6 +129,7 @@ def explanation(found: Explanation, *, as_json: bool) -> None:
     said = {
         "found": f"known to {found.source}",
         "absent": "known to no source" if found.customer_user else "",
+        "stale": f"as {found.source} knew them before it stopped to answer: {found.detail}",
         "unavailable": f"unknown as long as {found.source} does not answer: {found.detail}",
     }[found.answer]
     show(f"Ticket {found.number} (id {found.ticket_id}), {who}{', ' if said else ''}{said}", "")

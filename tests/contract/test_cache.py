@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import redis
 
-from directory.cache import PREFIX, Cache, keeps
+from directory.cache import PATIENCE, PREFIX, Cache, keeps
 from directory.config import LdapSourceConfig, SqlSourceConfig
 from directory.directory import Directory
 from directory.folding import fold
@@ -264,16 +265,24 @@ def test_while_one_asks_the_others_wait_for_its_answer(broker: RedisServer) -> N
     first = threading.Thread(target=find)
     first.start()
     assert asking.wait(10)
-    waits = threading.Event()
+    waiters: set[int] = set()
+    all_wait = threading.Event()
+
+    def wait(seconds: float) -> None:
+        waiters.add(threading.get_ident())
+        if len(waiters) == 3:
+            all_wait.set()
+        answered.wait(seconds)
+
     with broker.client() as client:
-        waiting = Cache(client, sleep=lambda seconds: waits.set() or answered.wait(seconds))
+        waiting = Cache(client, sleep=wait)
         others = [
             threading.Thread(target=lambda: results.append(waiting.find(source, ["JDOE"])))
             for _ in range(3)
         ]
         for thread in others:
             thread.start()
-        assert waits.wait(10)
+        assert all_wait.wait(10)
         answered.set()
         for thread in [first, *others]:
             thread.join(10)
@@ -443,3 +452,151 @@ def test_the_directory_keeps_nothing_of_a_source_without_a_ttl(
     directory.find(["jdoe"])
 
     assert entries(client) == []
+
+
+# -- answers that stand in
+
+
+def test_an_older_answer_stands_in_where_the_source_gives_none(cache: Cache) -> None:
+    source = Asked(stale_if_unavailable="24h")
+    cache.find(source, ["jdoe"])
+
+    said = cache.stand_in(source, {"JDoe": Unavailable("1", "away"), "x": Unavailable("1", "")})
+
+    assert said == {
+        "JDoe": Found(JANE, cached=True, stale="away"),
+        "x": Unavailable("1", ""),
+    }
+
+
+@pytest.mark.parametrize(("cache_ttl", "kept"), [(120, [120, 86400]), (0, [86400])])
+def test_an_answer_stands_in_for_longer_than_it_counts_as_fresh(
+    cache: Cache, client: "redis.Redis", cache_ttl: int, kept: list[int]
+) -> None:
+    source = Asked(cache_ttl=cache_ttl, stale_if_unavailable="24h")
+    assert keeps(source.config)
+
+    for _ in range(2):
+        cache.find(source, ["jdoe"])
+
+    times = sorted(int(client.ttl(key)) for key in entries(client))
+    assert [limit - 2 <= time <= limit for time, limit in zip(times, kept, strict=True)] == [
+        True
+    ] * len(kept)
+    assert len(source.asked) == (1 if cache_ttl else 2)
+
+
+def test_who_is_absent_now_has_no_older_answer(cache: Cache, client: "redis.Redis") -> None:
+    source = Asked(stale_if_unavailable="24h")
+    cache.find(source, ["jdoe"])
+    source.answers.clear()
+    cache.find(source, ["jdoe"], fresh=True)
+    silence = {"jdoe": Unavailable("1", "away")}
+
+    assert cache.stand_in(source, silence) == silence
+    assert [key for key in entries(client) if key.endswith(":stale")] == []
+
+
+def test_a_source_that_gives_no_answer_leaves_the_older_one(cache: Cache) -> None:
+    source = Asked(stale_if_unavailable="24h")
+    cache.find(source, ["jdoe"])
+    source.answers["jdoe"] = Unavailable("1", "away")
+
+    for _ in range(2):
+        said = cache.stand_in(source, cache.find(source, ["jdoe"], fresh=True))
+        assert said == {"jdoe": Found(JANE, cached=True, stale="away")}
+
+
+def test_nothing_stands_in_unless_the_source_is_set_so(cache: Cache, client: "redis.Redis") -> None:
+    source = Asked()
+    cache.find(source, ["jdoe"])
+    silence = {"jdoe": Unavailable("1", "away")}
+
+    assert cache.stand_in(source, silence) == silence
+    assert [key for key in entries(client) if key.endswith(":stale")] == []
+
+
+def test_another_duration_begins_afresh(cache: Cache) -> None:
+    cache.find(Asked(stale_if_unavailable="7d"), ["jdoe"])
+    silence = {"jdoe": Unavailable("1", "away")}
+
+    assert cache.stand_in(Asked(stale_if_unavailable="1h"), silence) == silence
+
+
+def test_without_redis_nothing_stands_in(broker: RedisServer) -> None:
+    source = Asked(stale_if_unavailable="24h")
+    silence = {"jdoe": Unavailable("1", "away")}
+    with broker.client() as client:
+        cache = Cache(client)
+        broker.stop()
+        try:
+            assert cache.stand_in(source, silence) == silence
+            assert cache.kept(source, ["jdoe"]) == {}
+        finally:
+            broker.start()
+
+
+def test_an_outage_is_answered_from_the_cache_as_long_as_that_is_fresh(cache: Cache) -> None:
+    source = Asked()
+    directory = Directory([source], cache=cache)
+    directory.find(["jdoe", "nobody"])
+
+    said = directory.find(["jdoe", "nobody", "other"], outages={"1": "not asked"})
+
+    assert said["jdoe"] == Found(CustomerUser("1", "jdoe", ANY, ANY), cached=True)
+    assert said["nobody"] == Absent(cached=True)
+    assert said["other"] == Unavailable("1", "not asked")
+    fresh = directory.find(["nobody"], fresh=True, outages={"1": "not asked"})
+    assert fresh == {"nobody": Unavailable("1", "not asked")}
+    assert len(source.asked) == 1
+
+
+@pytest.mark.parametrize("waited", [1.0, 2.0])
+def test_who_waited_long_for_a_source_that_did_not_answer_asks_no_more(
+    client: "redis.Redis", waited: float
+) -> None:
+    source = Asked(timeout=3)
+    Cache(client).find(source, ["jdoe"])
+    (key,) = entries(client)
+    client.delete(key)
+    client.set(f"{key}:lock", "of a worker that asks")
+    source.asked.clear()
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        if now >= waited:
+            client.delete(f"{key}:lock")
+
+    answer = Cache(client, clock=lambda: now, sleep=sleep).find(source, ["jdoe"])["jdoe"]
+
+    if waited > 3 * PATIENCE:
+        assert answer == Unavailable("1", "no answer; another worker asks in vain")
+        assert source.asked == []
+    else:
+        assert answer == Found(JANE)
+        assert source.asked == [["jdoe"]]
+    assert now < 3.0
+
+
+def test_who_asked_in_vain_does_not_wait_for_others_as_long_again(client: "redis.Redis") -> None:
+    source = Asked(timeout=3)
+    Cache(client).find(source, ["other"])
+    (key,) = entries(client)
+    client.delete(key)
+    client.set(f"{key}:lock", "of a worker that asks")
+    now = 0.0
+
+    def ask() -> None:
+        nonlocal now
+        now += 3.0
+
+    source.answers = {"jdoe": Unavailable("1", "no answer within 3 s")}
+    source.before = ask
+    source.asked.clear()
+
+    said = Cache(client, clock=lambda: now, sleep=lambda _: None).find(source, ["jdoe", "other"])
+
+    assert [type(answer) for answer in said.values()] == [Unavailable, Unavailable]
+    assert source.asked == [["jdoe"]]

@@ -12,14 +12,17 @@ import sqlalchemy
 from structlog.testing import capture_logs
 
 from directory.ldap import LdapSource
-from directory.model import Answer
+from directory.model import Answer, Found, Unavailable
 from directory.sql import SqlSource
+from mapping.model import Decision, Reason
 from tests.contract.ldap_source import LdapDirectory
 from tests.contract.sql_source import SqlDirectory
-from tests.integration.world import World, changed, handle, ldap_people
+from tests.integration.world import World, changed, handle, ldap_people, let_back
 from tests.servers import PostgresqlServer, SlapdServer
 from worker.drain import Consumer, drain
+from worker.handlers import customer_users
 from worker.handlers.enrich import enrich
+from worker.handlers.explain import explain
 from worker.inbox import Entry
 from worker.outcomes import Kind, Outcome
 from worker.services import Services
@@ -360,3 +363,132 @@ def test_a_probe_is_a_real_search(small_world: World, clock: Clock) -> None:
     assert services.probe("").reason.startswith("OperationalError: no such table")
     assert services.probe("7").reason == "", "nobody waits for a source that is not there"
     assert services.probe("preferences").reason == ""
+
+
+# -- what the source said before
+
+
+STALE_PHONE = {"UserPhone": "Phone", "UserFirstname": "Firstname"}
+
+
+def aging(slapd: SlapdServer, **more: Any) -> dict[str, Any]:
+    return ldap_people(slapd, timeout=0.3, stale_if_unavailable="24h", **more)
+
+
+@pytest.mark.parametrize("cache_ttl", [0, 60])
+def test_what_a_source_said_before_is_written_and_looked_at_again(
+    small_world: World, slapd: SlapdServer, clock: Clock, cache_ttl: int
+) -> None:
+    world = small_world
+    world.otobo.add_field("Phone")
+    world.otobo.add_field("Firstname")
+    people = LdapDirectory(slapd)
+    people.add_person("anna", "Anna", "Berg", "a@b.c", "ACME", "1")
+    sources = {"CustomerUser": aging(slapd, cache_ttl=cache_ttl), "CustomerUser1": world.people}
+    services = timed(world.services(STALE_PHONE, sources=sources), clock)
+    assert kinds(handle(services, changed(world.ticket("anna")))) == [Kind.WRITTEN]
+    if cache_ttl:
+        with world.redis.client() as client:
+            client.delete(*[k for k in client.keys("fieldfare:cache:*") if "stale" not in str(k)])
+    known, unknown = world.ticket("anna"), world.ticket("emma")
+
+    slapd.freeze()
+    with capture_logs() as logs:
+        outcomes = [handle(services, changed(known), changed(unknown)) for _ in range(4)]
+
+    assert [kinds(one) for one in outcomes] == [[Kind.STALE, Kind.WAITING]] * 4
+    assert [one[0].slot for one in outcomes] == [""] * 4
+    assert world.values(known) == {"Phone": ["1"], "Firstname": ["Anna"]}
+    assert world.values(unknown) == {}
+    told = next(line for line in logs if line["event"] == "ticket.enriched")
+    assert (told["outcome"], told["source"]) == ("stale", "CustomerUser")
+    assert told["written"] == ["Firstname", "Phone"]
+    assert told["reason"] == "TimeoutError: no answer within 0.3 s"
+    assert services.inbox.lengths() == (0, {"": 8})
+
+    slapd.thaw()
+    people.server.clear()
+    people.add_person("anna", "Anna", "Berg", "a@b.c", "ACME", "2")
+    come_back(services, at_once, clock)
+    assert kinds(handle(services)) == [Kind.WRITTEN, Kind.UNCHANGED] * 4
+    assert world.values(known) == {"Phone": ["2"], "Firstname": ["Anna"]}
+    assert services.inbox.lengths() == (0, {})
+
+
+def test_what_a_source_said_before_empties_nothing(
+    small_world: World, slapd: SlapdServer, clock: Clock
+) -> None:
+    world = small_world
+    world.otobo.add_field("Phone")
+    world.otobo.add_field("Firstname")
+    people = LdapDirectory(slapd)
+    people.add_person("anna", "Anna", "Berg", "a@b.c", "ACME")
+    services = timed(world.services(STALE_PHONE, sources={"CustomerUser": aging(slapd)}), clock)
+    handle(services, changed(world.ticket("anna")))
+    ticket = world.ticket("anna")
+    world.otobo.insert_value(ticket, "Phone", value_text="typed")
+
+    slapd.stop()
+    (outcome,) = handle(services, changed(ticket))
+    assert outcome.kind is Kind.STALE
+    assert world.values(ticket) == {"Phone": ["typed"], "Firstname": ["Anna"]}
+    explained = explain(ticket, services)
+    assert explained is not None
+    assert (explained.answer, explained.source) == ("stale", "CustomerUser")
+    assert {one.field: (one.decision, one.reason) for one in explained.fields}["Phone"] == (
+        Decision.KEEP,
+        Reason.STALE,
+    )
+
+    slapd.start()
+    let_back(services)
+    assert kinds(handle(services)) == [Kind.WRITTEN]
+    assert world.values(ticket) == {"Firstname": ["Anna"]}
+
+
+def test_who_asks_for_a_program_is_not_told_what_was_said_before(
+    small_world: World, slapd: SlapdServer
+) -> None:
+    world = small_world
+    LdapDirectory(slapd).add_person("anna", "Anna", "Berg", "a@b.c", "ACME")
+    services = world.services(sources={"CustomerUser": aging(slapd)})
+    assert customer_users.get("anna", services.directory)["answer"] == "found"
+    assert services.directory.customer_ids("anna") == ("ACME",)
+
+    slapd.stop()
+    try:
+        told = customer_users.get("anna", services.directory)
+        ids = services.directory.customer_ids("anna")
+    finally:
+        slapd.start()
+
+    assert (told["answer"], told["source"]) == ("unavailable", "CustomerUser")
+    assert isinstance(ids, Unavailable)
+
+
+def test_a_source_that_may_be_skipped_gives_its_older_answer_first(
+    small_world: World, slapd: SlapdServer
+) -> None:
+    world = small_world
+    world.person("anna", "of the next source")
+    world.person("emma", "of the next source")
+    LdapDirectory(slapd).add_person("anna", "Anna", "Berg", "a@b.c", "ACME", "1")
+    sources = {
+        "CustomerUser": aging(slapd, on_unavailable="skip"),
+        "CustomerUser1": world.people,
+    }
+    services = world.services(sources=sources)
+    services.directory.find(["anna"])
+
+    slapd.stop()
+    try:
+        said = services.directory.find(["anna", "emma", "nobody"])
+    finally:
+        slapd.start()
+
+    assert {
+        login: (one.customer_user.slot, bool(one.stale))
+        for login, one in said.items()
+        if isinstance(one, Found)
+    } == {"anna": ("", True), "emma": ("1", False)}
+    assert isinstance(said["nobody"], Unavailable)

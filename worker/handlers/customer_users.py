@@ -22,6 +22,9 @@ def get(login: str, directory: Directory) -> dict[str, Any]:
         Otherwise: ``reason``, free of values and maybe empty.
     """
     answer = directory.find([login], variables=(), fresh=True)[login]
+    if isinstance(answer, Found) and answer.stale:
+        # Who asks wants to know how it is now.
+        answer = Unavailable(answer.customer_user.slot, answer.stale)
     match answer:
         case Found(customer_user=found):
             return {

@@ -18,6 +18,7 @@ from directory.model import Absent, Answer, Found, Unavailable, source_name
 from directory.watch import NO_OUTAGES
 from mapping.model import Attributes, Decision, EventHint, Labels, Plan, TicketState
 from mapping.plan import NO_LABELS, prepare
+from mapping.stale import without_losses
 from mapping.values import Several
 from worker import logs, metrics, tracing
 from worker.events import MalformedEventError, TicketCreated, TicketEvent, parse
@@ -230,6 +231,8 @@ def _plan_all(
             attributes, several = _attributes(answer, services)
             told = hints.get(ticket_id, ())
             made = planner.plan(ticket, attributes, told, labels, several=several)
+            if isinstance(answer, Found) and answer.stale:
+                made = without_losses(made)
         seen[ticket_id] = Look(ticket, answer, made)
     return seen
 
@@ -251,6 +254,13 @@ def _verdict(seen: Look | None, result: Result | None) -> Verdict:
         return Verdict(Kind.CONFLICT, seen, result.reason)
     if isinstance(result, Refused):
         return Verdict(Kind.FAILED, seen, result.reason)
+    return _done(seen, result)
+
+
+def _done(seen: Look, result: Result | None) -> Verdict:
+    """How it ended for a ticket that nothing stood in the way of."""
+    if isinstance(seen.answer, Found) and seen.answer.stale:
+        return Verdict(Kind.STALE, seen, seen.answer.stale)
     if isinstance(result, Applied) and result.fields:
         return Verdict(Kind.WRITTEN, seen)
     decisions = seen.plan.decisions if seen.plan else ()
@@ -263,6 +273,8 @@ def _outcome(entry: Entry, ticket_id: int, verdict: Verdict) -> Outcome:
     if verdict.seen is not None:
         if isinstance(verdict.seen.answer, Unavailable):
             slot = verdict.seen.answer.slot
+        elif verdict.kind is Kind.STALE and isinstance(verdict.seen.answer, Found):
+            slot = verdict.seen.answer.customer_user.slot
         elif verdict.kind is Kind.FAILED:
             error = Refused.__name__
         elif verdict.seen.plan is not None:

@@ -31,6 +31,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.NOT_TEXT: "the directory's value is not text",
     Reason.INVALID_VALUE: "the field type refuses the directory's value",
     Reason.TRANSFORM_FAILED: "a transform cannot work on the directory's value",
+    Reason.STALE: "the source is away; what it said before has no value, and empties nothing",
     Reason.OVERLONG: 'the value is longer than 3800 characters, and overlong = "keep"',
 }
 """What each reason means, for people."""
@@ -66,7 +67,8 @@ class Explanation:
     """A ticket and all its mapped fields.
 
     Attributes:
-        answer: what the directory says: ``found``, ``absent`` or ``unavailable``.
+        answer: what the directory says: ``found``, ``absent``, ``unavailable``, or ``stale``: the
+            source does not answer, and what it said before stands in.
         detail: the reason of an answer that is not ``found``.
     """
 
@@ -123,6 +125,8 @@ def explain(
 
 def _said(answer: Answer) -> tuple[str, str, str]:
     match answer:
+        case Found(customer_user=customer_user, stale=reason) if reason:
+            return "stale", source_name(customer_user.slot), reason
         case Found(customer_user=customer_user):
             return "found", source_name(customer_user.slot), ""
         case Absent(reason=reason):
