@@ -5,6 +5,7 @@ what fits is decided here.
 """
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 import sqlalchemy
@@ -14,7 +15,8 @@ from directory.config import LdapSourceConfig, SqlSourceConfig
 from directory.database import Database
 from directory.errors import SourceUnavailable
 from directory.ldap_connection import LdapClient, NoAnswer, compiled
-from directory.ldap_messages import SUCCESS, Search
+from directory.ldap_messages import Search
+from directory.ldap_pages import CutShort, SearchRefused, entries
 from directory.ldap_text import text_or_none
 from directory.ldap_wire import Deadline
 from directory.membership import one_of, sent
@@ -82,7 +84,7 @@ def ids_in_ldap(
     Raises:
         SourceUnavailable: the server does not answer, or does not answer in full.
     """
-    attribute = config.customer_id.lower()
+    attribute, key = config.customer_id.lower(), config.customer_key.lower()
     wanted = pattern(term, config) if term else "*"
     filters = [f"({attribute}={ldap_assertion(wanted, config.source_charset)})"]
     filters += [config.always_filter] if config.always_filter else []
@@ -90,15 +92,19 @@ def ids_in_ldap(
         filters.append(config.customer_user_valid_filter)
     try:
         wanted_ones = compiled(f"(&{''.join(filters)})")
-        request = Search(config.base_dn, config.sscope, wanted_ones, (attribute,))
-        reply = client.search(request, Deadline.after(config.timeout))
+        request = Search(config.base_dn, config.sscope, wanted_ones, (attribute, key))
+        ask = partial(client.search, deadline=Deadline.after(config.timeout))
+        found = tuple(entries(ask, request, key, config.source_charset))
     except (NoAnswer, ValueError) as error:
         raise SourceUnavailable(config.slot, str(error)) from error
-    if reply.code != SUCCESS:
-        raise SourceUnavailable(config.slot, f"{reply.name} (result {reply.code})")
+    except SearchRefused as refused:
+        reply = refused.reply
+        raise SourceUnavailable(config.slot, f"{reply.name} (result {reply.code})") from refused
+    except CutShort as cut:
+        raise SourceUnavailable(config.slot, str(cut)) from cut
     texts = (
         text_or_none(octets, config.source_charset)
-        for entry in reply.entries
+        for entry in found
         for octets in entry.attributes.get(attribute, ())
     )
     return fitting(texts, term, config)

@@ -17,6 +17,7 @@ import structlog
 from directory.config import SourceConfig
 from directory.errors import DirectoryError, SourceUnavailable
 from directory.model import Absent, Answer, CustomerUser, Found, Unavailable
+from directory.search import Matches, Query
 from directory.source import CustomerUserSource
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -59,6 +60,27 @@ class GuardedSource:
         """
         with self._answering():
             return frozenset(map(_text, self._source.customer_ids(term, valid_only=valid_only)))
+
+    def search(self, query: Query) -> Matches:
+        """Find customer users by their values.
+
+        Raises:
+            SourceUnavailable: it does not answer, fails, or was written without searching.
+        """
+        config = self._config
+        if not hasattr(self._source, "search"):
+            reason = f"sources of the kind {config.kind} cannot search"
+            raise SourceUnavailable(config.slot, reason)
+        with self._answering():
+            said: Any = self._source.search(query)
+            if not isinstance(said, Matches):
+                raise TypeError(type(said).__name__)
+            users = [_answer(Found(user), config.slot) for user in said.customer_users]
+        for user in users:
+            if isinstance(user, Unavailable):
+                raise SourceUnavailable(config.slot, user.reason)
+        found = tuple(user.customer_user for user in users if isinstance(user, Found))
+        return replace(said, customer_users=found)
 
     def login_key(self, login: str) -> str:
         """The login as the source compares it, or as it is where that fails."""

@@ -6,6 +6,7 @@ only what the server, after a search that ended in success, did not have (design
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from directory.config import LdapSourceConfig
@@ -25,9 +26,13 @@ from directory.ldap_messages import (
     Reply,
     Search,
 )
+from directory.ldap_pages import SearchRefused
 from directory.ldap_text import attribute_value, login_key, matched, text_or_none
 from directory.ldap_wire import Deadline
 from directory.model import Absent, Answer, AttributeValue, CustomerUser, Found, Unavailable
+from directory.names import listed_fields
+from directory.search import Matches, Query
+from directory.search_ldap import find_in_tree
 
 LOGINS_PER_SEARCH = 200
 """As many alternatives as a filter may well have: slapd stops at 500."""
@@ -79,6 +84,8 @@ class LdapSource:
         self._names = tuple(
             name for name in config.name_fields if name not in fields and name.lower() not in secret
         )
+        listed = (name for name, _ in listed_fields(config) if name.lower() not in secret)
+        self._shown = tuple(dict.fromkeys((*self._names, *listed)))
         self._attributes = tuple(
             dict.fromkeys((self._key, *self._storages.values(), *map(str.lower, self._names)))
         )
@@ -109,7 +116,10 @@ class LdapSource:
         for start in range(0, len(sent), LOGINS_PER_SEARCH):
             outcomes |= self._ask(sent[start : start + LOGINS_PER_SEARCH], deadline)
         managers: dict[str, Sequence[bytes] | Unavailable] = {}
-        return {login: self._answer(outcomes[login], managers, deadline) for login in logins}
+        return {
+            login: self._answer(outcomes[login], managers, deadline, self._names)
+            for login in logins
+        }
 
     def customer_ids(self, term: str = "", *, valid_only: bool = True) -> frozenset[str]:
         """The customer ids of its customer users; see ``directory.customer_id_list``.
@@ -118,6 +128,34 @@ class LdapSource:
             SourceUnavailable: the server does not answer, or does not answer in full.
         """
         return ids_in_ldap(self._client, self._config, term, valid_only=valid_only)
+
+    def search(self, query: Query) -> Matches:
+        """Find customer users; see ``CustomerUserSource.search`` and ``directory.search_ldap``.
+
+        A CustomerUserValidFilter and a GroupDN count, as they do for searches alone.
+
+        Raises:
+            SourceUnavailable: the server does not answer.
+        """
+        deadline = Deadline.after(self._config.timeout)
+        managers: dict[str, Sequence[bytes] | Unavailable] = {}
+
+        def customer_user(entry: Entry) -> CustomerUser | None:
+            match self._answer(entry, managers, deadline, self._shown):
+                case Found(customer_user=user):
+                    return user
+                case Unavailable(reason=reason):
+                    raise NoAnswer(reason)
+            return None
+
+        try:
+            ask = partial(self._client.search, deadline=deadline)
+            attributes = self._read_by(query)
+            return find_in_tree(ask, self._config, attributes, query, customer_user)
+        except NoAnswer as error:
+            raise SourceUnavailable(self._config.slot, str(error)) from error
+        except SearchRefused as refused:
+            raise SourceUnavailable(self._config.slot, self._refusal(refused.reply)) from refused
 
     def ping(self) -> None:
         """Read the entry that the search begins with.
@@ -246,6 +284,7 @@ class LdapSource:
         outcome: _Outcome,
         managers: dict[str, Sequence[bytes] | Unavailable],
         deadline: Deadline,
+        shown: Sequence[str],
     ) -> Answer:
         if not isinstance(outcome, Entry):
             return outcome
@@ -274,7 +313,7 @@ class LdapSource:
         attributes["UserLogin"] = login
         by_storage = {
             name: value
-            for name in self._names
+            for name in shown
             if (value := attribute_value(outcome.attributes.get(name.lower(), ()), charset))
         }
         return Found(CustomerUser(self._config.slot, login, attributes, by_storage))
@@ -324,6 +363,15 @@ class LdapSource:
             all_of([anyone, *self._always]),
             self._attributes,
         )
+
+    def _read_by(self, query: Query) -> Sequence[str]:
+        """The attributes that a query reads, the key and the login included."""
+        names = (
+            name
+            for variable, name in self._storages.items()
+            if query.variables is None or variable in {*query.variables, "UserLogin"}
+        )
+        return tuple(dict.fromkeys((self._key, *names, *map(str.lower, self._shown))))
 
     def _unavailable(self, reason: str) -> Unavailable:
         return Unavailable(self._config.slot, reason)

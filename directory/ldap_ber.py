@@ -6,11 +6,13 @@ in nothing: whatever is not written as it must be is ``Malformed``, and never a 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-from directory.ldap_messages import REFERRAL, RESULT_NAMES, Entry, Reply, Search
+from directory.ldap_messages import REFERRAL, RESULT_NAMES, Entry, Page, Reply, Search
 
+BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
 OCTETS: Final = 0x04
 ENUMERATED: Final = 0x0A
@@ -25,8 +27,17 @@ INTERMEDIATE: Final = 0x79
 
 ALL_OF: Final = 0xA0
 ANY_OF: Final = 0xA1
+NONE_OF: Final = 0xA2
 EQUALITY: Final = 0xA3
+SUBSTRINGS: Final = 0xA4
 PRESENT: Final = 0x87
+
+INITIAL: Final = 0x80
+ANYWHERE: Final = 0x81
+ENDING: Final = 0x82
+
+CONTROLS: Final = 0xA0
+PAGED_RESULTS: Final = b"1.2.840.113556.1.4.319"
 
 REFERRED_TO: Final = 0xA3
 UNSOLICITED: Final = 0
@@ -73,6 +84,27 @@ def present(attribute: str) -> bytes:
     return element(PRESENT, attribute.encode())
 
 
+def holds(attribute: str, pieces: Sequence[bytes]) -> bytes:
+    """The filter for entries with a value that holds these pieces, with anything between them.
+
+    The first piece begins the value and the last ends it, unless they are empty. One piece alone is
+    the whole value; nothing but empty ones is any value.
+    """
+    if len(pieces) == 1:
+        return equals(attribute, pieces[0])
+    first, *middle, last = pieces
+    places = [(INITIAL, first), *((ANYWHERE, piece) for piece in middle), (ENDING, last)]
+    content = b"".join([element(tag, piece) for tag, piece in places if piece])
+    if not content:
+        return present(attribute)
+    return element(SUBSTRINGS, element(OCTETS, attribute.encode()) + element(SEQUENCE, content))
+
+
+def negated(one: bytes) -> bytes:
+    """The filter for what does not fit this one."""
+    return element(NONE_OF, one)
+
+
 def any_of(filters: Sequence[bytes]) -> bytes:
     """The filter for what fits one of these at least."""
     return filters[0] if len(filters) == 1 else element(ANY_OF, b"".join(filters))
@@ -104,7 +136,14 @@ def search_message(number: int, request: Search, seconds: int) -> bytes:
             element(SEQUENCE, attributes),
         )
     )
-    return element(SEQUENCE, _integer(number) + element(SEARCH_REQUEST, operation))
+    controls = b"" if request.page is None else element(CONTROLS, _paged(request.page))
+    return element(SEQUENCE, _integer(number) + element(SEARCH_REQUEST, operation) + controls)
+
+
+def _paged(page: Page) -> bytes:
+    """The control that asks for a page; a server that does not know it answers at once."""
+    wanted = element(SEQUENCE, _integer(page.size) + element(OCTETS, page.cookie))
+    return element(SEQUENCE, element(OCTETS, PAGED_RESULTS) + element(OCTETS, wanted))
 
 
 def _integer(value: int) -> bytes:
@@ -155,12 +194,14 @@ class Incoming:
             raise SessionEnded
         if number != self._number or at == end:
             raise Malformed("an answer to something else")
-        tag = octets[at]
+        tag, message_end = octets[at], end
         start, end = _content(octets, at, end, tag)
         if tag == SEARCH_ENTRY:
             self._entries.append(_entry(octets, start, end))
         elif tag == SEARCH_DONE:
-            return self._reply(octets, start, end)
+            return replace(
+                self._reply(octets, start, end), cookie=_cookie(octets, end, message_end)
+            )
         elif tag == SEARCH_REFERENCE:
             self._references.append(_texts(octets, start, end))
         elif tag != INTERMEDIATE:
@@ -176,6 +217,26 @@ class Incoming:
             self._references.insert(0, _texts(octets, start, end))
         name = RESULT_NAMES.get(code, "unknown result")
         return Reply(code, name, tuple(self._entries), tuple(self._references))
+
+
+def _cookie(octets: bytes, at: int, limit: int) -> bytes:
+    """Where the next page begins, by the controls that stand behind an answer, if any do."""
+    if at == limit:
+        return b""
+    at, end = _content(octets, at, limit, CONTROLS)
+    while at < end:
+        start, at = _content(octets, at, end, SEQUENCE)
+        name, value = _content(octets, start, at, OCTETS)
+        if octets[name:value] != PAGED_RESULTS or value == at:
+            continue
+        if octets[value] == BOOLEAN:  # whether it is critical
+            _, value = _content(octets, value, at, BOOLEAN)
+        start, last = _content(octets, value, at, OCTETS)
+        start, last = _content(octets, start, last, SEQUENCE)
+        _, start = _content(octets, start, last, INTEGER)
+        start, last = _content(octets, start, last, OCTETS)
+        return octets[start:last]
+    return b""
 
 
 def _message_end(octets: bytes | bytearray, at: int) -> int | None:

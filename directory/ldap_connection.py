@@ -13,6 +13,7 @@ import ssl
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -231,7 +232,7 @@ class LdapClient:
                 connection.wire.close()
 
         try:
-            return followed(reply, request, ask)
+            return followed(reply, replace(request, page=None), ask)
         except BadReferral as error:
             raise NoAnswer(str(error)) from error
 

@@ -66,6 +66,19 @@ LOST = frozenset({OPERATIONS_ERROR, PROTOCOL_ERROR, BUSY, UNAVAILABLE, UNWILLING
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A part of an answer (RFC 2696).
+
+    Attributes:
+        size: most entries of it.
+        cookie: the server's mark of where it begins; empty for the first.
+    """
+
+    size: int
+    cookie: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """What is asked of a server.
 
@@ -73,6 +86,7 @@ class Search:
         filter: as ``directory.ldap_ber`` writes it.
         attributes: never empty: an empty list asks for all.
         size_limit: entries after which the server may stop; 0 for no limit of ours.
+        page: the part that is wanted; None for all at once.
     """
 
     base: str
@@ -80,6 +94,7 @@ class Search:
     filter: bytes
     attributes: tuple[str, ...]
     size_limit: int = 0
+    page: Page | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +119,11 @@ class Reply:
         name: its name there, e.g. ``noSuchObject``.
         entries: what came before the end, in the server's order.
         references: places that hold more, each with its interchangeable URIs.
+        cookie: where the next page begins; empty if there is none.
     """
 
     code: int
     name: str
     entries: tuple[Entry, ...]
     references: tuple[tuple[str, ...], ...] = ()
+    cookie: bytes = b""

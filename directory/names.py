@@ -59,7 +59,44 @@ def mail_string(naming: Naming, attributes: Attributes) -> str:
         naming: says which variables are the list fields.
         attributes: the attributes of the Map, before preferences replace any of them.
     """
-    text = " ".join(_texts(attributes.get(variable) for variable in naming.listed))
+    return _addressed(attributes.get(variable) for variable in naming.listed)
+
+
+def listed_fields(config: SourceConfig) -> tuple[tuple[str, str], ...]:
+    """The list fields of a source, each as column (or LDAP attribute) and variable.
+
+    The variable is empty where the Map has none: lists show such a field all the same. The default
+    fields count only where the Map has them: a foreign table may lack them.
+    """
+    naming = Naming.of(config)
+    named = config.customer_user_list_fields is not None or isinstance(config, LdapSourceConfig)
+    hidden = {
+        entry.storage
+        for entry in config.map
+        if entry.storage_type == "dynamic_field" or entry.variable == "UserPassword"
+    }
+    return tuple(
+        (field, variable)
+        for field, variable in zip(config.list_fields, naming.listed, strict=True)
+        if (variable or named) and field not in hidden
+    )
+
+
+def listed_string(
+    fields: Iterable[tuple[str, str]], attributes: Attributes, by_storage: Attributes
+) -> str:
+    """How a customer user stands in lists: the list fields, mapped or not, the address last.
+
+    Args:
+        fields: see ``listed_fields``.
+        attributes: the attributes of the Map.
+        by_storage: what the source read beside them; it goes first.
+    """
+    return _addressed(by_storage.get(field, attributes.get(variable)) for field, variable in fields)
+
+
+def _addressed(values: Iterable[AttributeValue | None]) -> str:
+    text = " ".join(_texts(values))
     match = _NAME_AND_ADDRESS.fullmatch(text)
     return f'"{match[1]}" <{match[2]}>' if match else text
 

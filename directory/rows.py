@@ -177,12 +177,12 @@ def _ask(
     for key, *cells in database.ask(work, deadline):
         text = to_text(key)
         if text is not None and (spelling := table.spelling(text)) in asked:
-            found.setdefault(spelling, []).append(_row(table.columns, cells))
+            found.setdefault(spelling, []).append(read_row(table.columns, cells))
     return found
 
 
-def _row(columns: Sequence[str], cells: Sequence[Any]) -> Row:
-    """One row; most cells are text already, or NULL."""
+def read_row(columns: Sequence[str], cells: Sequence[Any]) -> Row:
+    """The values of a row's cells; most are text already, or NULL."""
     return {
         name: value
         for name, cell in zip(columns, cells, strict=True)

@@ -6,6 +6,7 @@ from typing import Protocol
 from directory.config import SourceConfig
 from directory.errors import SourceUnavailable
 from directory.model import Answer
+from directory.search import Matches, Query
 
 __all__ = ["CustomerUserSource", "SourceUnavailable"]
 
@@ -51,6 +52,23 @@ class CustomerUserSource(Protocol):
         Args:
             term: empty for all.
             valid_only: leave out customer users that the source knows to be invalid.
+
+        Raises:
+            SourceUnavailable: with the reason why it does not answer.
+        """
+        ...
+
+    def search(self, query: Query) -> Matches:
+        """Find customer users by their values, each login once.
+
+        The server only preselects here, too; ``directory.search.holds`` says what fits, and
+        ``matching`` does all of it for a source that can read everybody.
+
+        Args:
+            query: what is asked; its fields are columns or attributes of this source.
+
+        Returns:
+            The customer users as ``find`` gives them, in the order and up to the limit asked for.
 
         Raises:
             SourceUnavailable: with the reason why it does not answer.

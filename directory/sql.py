@@ -5,6 +5,7 @@ it connects when it is first asked and recovers by itself (OTOBO's ``CustomerUse
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from sqlalchemy.exc import NoSuchTableError
 
@@ -14,7 +15,10 @@ from directory.database import Database, DatabaseFault, TicketEngine, open_datab
 from directory.dsn import DsnError
 from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.model import Absent, Answer, AttributeValue, CustomerUser, Found, Unavailable
+from directory.names import listed_fields
 from directory.rows import KeyedTable, Row, existing_tables, find_rows, missing_columns, probe
+from directory.search import Matches, Query
+from directory.search_sql import SearchedTable, find_in_table, read_columns
 from directory.values import without_zero_fraction
 
 PASSWORD = "UserPassword"  # noqa: S105 - the variable's name
@@ -66,6 +70,9 @@ class SqlSource:
         self._variables = {**config.storages, **stamps_of(config.foreign_db)}
         self._login_column = self._variables.get("UserLogin", config.customer_key)
         self._name_columns = _name_columns(config)
+        self._shown_columns = tuple(
+            dict.fromkeys([*self._name_columns, *(field for field, _ in listed_fields(config))])
+        )
         types = {entry.storage: entry.storage_type for entry in config.map}
         self._table = KeyedTable(
             table=config.table,
@@ -107,6 +114,25 @@ class SqlSource:
             return ids_in_table(self._database, self._config, term, valid)
         except DatabaseFault as fault:
             raise SourceUnavailable(self._config.slot, fault.reason) from None
+
+    def search(self, query: Query) -> Matches:
+        """Find customer users; see ``CustomerUserSource.search`` and ``directory.search_sql``.
+
+        Raises:
+            SourceUnavailable: the database does not answer.
+        """
+        config = self._config
+        keys = (config.customer_key, self._login_column)
+        columns = read_columns(query, self._variables, self._shown_columns, keys)
+        table = SearchedTable(
+            config.table, columns, config.compares_case, config.customer_valid or ""
+        )
+        try:
+            valid = partial(valid_ids, self._tickets)
+            user = partial(self._customer_user, shown=self._shown_columns)
+            return find_in_table(self._database, table, query, valid, user)
+        except DatabaseFault as fault:
+            raise SourceUnavailable(config.slot, fault.reason) from None
 
     def ping(self) -> None:
         """Ask for no row at all.
@@ -159,15 +185,17 @@ class SqlSource:
         )
 
     def _answer(self, row: Row | None) -> Answer:
-        if row is None:
-            return Absent()
+        user = None if row is None else self._customer_user(row, self._name_columns)
+        return Absent() if user is None else Found(user)
+
+    def _customer_user(self, row: Row, shown: Sequence[str]) -> CustomerUser | None:
+        """The customer user of a row; one without a login is none (spec 4.7)."""
         attributes = values_of(row, self._variables)
         login = row.get(self._login_column)
         if not isinstance(login, str) or not login:
-            # A row without a login is no customer user (spec 4.7).
-            return Absent()
-        by_storage = {name: row[name] for name in self._name_columns if name in row}
-        return Found(CustomerUser(self._config.slot, login, attributes, by_storage))
+            return None
+        by_storage = {name: row[name] for name in shown if name in row}
+        return CustomerUser(self._config.slot, login, attributes, by_storage)
 
 
 def _name_columns(config: SqlSourceConfig) -> tuple[str, ...]:

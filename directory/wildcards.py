@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 
 from directory.config import SourceConfig
-from directory.folding import fold
 from directory.ldap_text import escaped
+from directory.search import Pattern
 
 ESCAPE = "!"
 """What makes ``%`` and ``_`` literal in a LIKE; a backslash would need two forms of quoting."""
@@ -32,14 +32,6 @@ def ldap_assertion(wanted: str, charset: str) -> str:
     return "*".join(escaped(part.encode(charset)) for part in parts)
 
 
-def matches(wanted: str, text: str, *, exact: bool) -> bool:
-    """Whether a text fits a pattern."""
-    if not exact:
-        wanted, text = fold(wanted), fold(text)
-    parts = map(re.escape, re.split(r"\*+", wanted))
-    return re.fullmatch(".*".join(parts), text, re.DOTALL) is not None
-
-
 def fitting(
     texts: Iterable[str | None], term: str, config: SourceConfig, *, exact: bool = False
 ) -> frozenset[str]:
@@ -54,5 +46,5 @@ def fitting(
     found = frozenset(filter(None, texts))
     if not term:
         return found
-    wanted = pattern(term, config)
-    return frozenset(text for text in found if matches(wanted, text, exact=exact))
+    wanted = Pattern.of(pattern(term, config))
+    return frozenset(text for text in found if wanted.fits(text, exact=exact))

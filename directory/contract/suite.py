@@ -7,6 +7,8 @@ import pytest
 from directory.contract.place import MortalPlace, Place
 from directory.errors import SourceUnavailable
 from directory.model import Absent, Answer, Found, Unavailable
+from directory.search import And, Condition, Fits, Not, Or, Order, Pattern, Query
+from directory.source import CustomerUserSource
 
 ODD_LOGINS = (
     "jd*e",
@@ -187,6 +189,103 @@ class SourceContract:
         assert "jane@" not in shown
 
 
+class SearchContract:
+    """Whom a source finds by values. For sources that can search; a fixture ``place`` as above."""
+
+    @pytest.fixture
+    def place(self) -> Place:
+        """Where the customer users are."""
+        pytest.fail(f"{type(self).__name__} needs a fixture place that returns a Place")
+
+    @pytest.mark.parametrize(
+        ("wanted", "logins"),
+        [
+            ("jane", {"jdoe"}),
+            ("ja*", {"jdoe", "jack"}),
+            ("*an*", {"jdoe", "anna"}),
+            ("*a", {"anna"}),
+            ("j*e", {"jdoe"}),
+            ("ane", set()),
+            ("*", {"jdoe", "jack", "anna"}),
+            ("%", set()),
+            ("_ane", set()),
+        ],
+    )
+    def test_a_pattern_finds_those_whose_value_fits_it(
+        self, place: Place, wanted: str, logins: set[str]
+    ) -> None:
+        source = _people(place)
+
+        found = source.search(Query(Fits(_first_name(source), Pattern.of(wanted))))
+
+        assert {user.login for user in found.customer_users} == logins
+        assert not found.more
+        assert not found.reason
+
+    def test_customer_users_are_found_as_they_are_looked_up(self, place: Place) -> None:
+        source = _people(place)
+
+        (user,) = source.search(Query(Fits(_first_name(source), Pattern(("jane",))))).customer_users
+
+        answer = source.find(["jdoe"])["jdoe"]
+        assert isinstance(answer, Found)
+        assert user.slot == answer.customer_user.slot
+        assert user.login == answer.customer_user.login
+        assert dict(user.attributes) == dict(answer.customer_user.attributes)
+
+    def test_conditions_are_joined_and_negated(self, place: Place) -> None:
+        source = _people(place)
+        beginning_with_j = Fits(_first_name(source), Pattern.of("ja*"))
+        jane = Fits(_first_name(source), Pattern(("jane",)))
+        anna = Fits(_first_name(source), Pattern(("anna",)))
+
+        assert _logins(source, And((beginning_with_j, Not(jane)))) == {"jack"}
+        assert _logins(source, Or((jane, anna))) == {"jdoe", "anna"}
+        assert _logins(source, Or((Not(beginning_with_j), jane))) == {"jdoe", "anna"}
+        assert _logins(source, Or(())) == set()
+        assert _logins(source, And(())) == {"jdoe", "jack", "anna"}
+
+    def test_whoever_has_no_value_fits_no_pattern(self, place: Place) -> None:
+        source = _people(place)
+        phone = (source.config.storages["UserPhone"],)
+
+        assert _logins(source, Fits(phone, Pattern.of("*2*"))) == {"jdoe"}
+        assert _logins(source, Not(Fits(phone, Pattern.of("*2*")))) == {"jack", "anna"}
+
+    def test_results_come_in_the_order_asked_for_and_up_to_the_limit(self, place: Place) -> None:
+        source = _people(place)
+        key = source.config.customer_key
+
+        for descending, logins in ((False, ["anna", "jack", "jdoe"]), (True, ["jdoe", "jack"])):
+            limit = len(logins)
+            query = Query(order=(Order(key, descending=descending),), limit=limit)
+            found = source.search(query)
+            assert [user.login for user in found.customer_users] == logins
+            assert found.more is (limit < 3)  # noqa: PLR2004 - so many there are
+
+        found = source.search(Query(limit=2))
+        assert (len(found.customer_users), found.more) == (2, True)
+
+    def test_only_the_variables_asked_for_need_be_read(self, place: Place) -> None:
+        source = _people(place)
+
+        found = source.search(Query(variables=frozenset({"UserEmail"})))
+
+        assert all(
+            user.attributes["UserEmail"] == f"{user.login}@cust.test"
+            for user in found.customer_users
+        )
+
+    @pytest.mark.parametrize("term", [*ODD_LOGINS, *IMPOSSIBLE_LOGINS], ids=ascii)
+    def test_no_term_raises_or_means_more_than_its_letters(self, place: Place, term: str) -> None:
+        source = _people(place)
+        key = (source.config.customer_key,)
+
+        assert _logins(source, Fits(key, Pattern((term,)))) == set()
+        assert _logins(source, Fits(key, Pattern(("", term, "")))) == set()
+        assert _logins(source, Not(Fits(key, Pattern(("", term, ""))))) == {"jdoe", "jack", "anna"}
+
+
 class OutageContract:
     """What a source does while it is away: nothing is concluded from that."""
 
@@ -243,6 +342,21 @@ class OutageContract:
 def _add(place: Place, *logins: str) -> None:
     for login in logins:
         place.add_person(login, "Jane", f"Of {login}", "jane@cust.test", "acme")
+
+
+def _people(place: Place) -> CustomerUserSource:
+    place.add_person("jdoe", "jane", "Doe", "jdoe@cust.test", "acme", "12 34")
+    place.add_person("jack", "jack", "Doe", "jack@cust.test", "acme")
+    place.add_person("anna", "anna", "Huber", "anna@cust.test", "beta")
+    return place.source(slot="3")
+
+
+def _first_name(source: CustomerUserSource) -> tuple[str, ...]:
+    return (source.config.storages["UserFirstname"],)
+
+
+def _logins(source: CustomerUserSource, condition: Condition) -> set[str]:
+    return {user.login for user in source.search(Query(condition)).customer_users}
 
 
 def _found(answers: Mapping[str, Answer]) -> dict[str, str]:

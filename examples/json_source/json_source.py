@@ -12,6 +12,7 @@ from directory.errors import SourceUnavailable
 from directory.folding import fold
 from directory.kinds import Kind
 from directory.model import Absent, Answer, CustomerUser, Found, Unavailable
+from directory.search import Matches, Query, matching
 from directory.wildcards import fitting
 
 
@@ -41,6 +42,11 @@ class JsonSource:
         ids = (person.get(self.config.customer_id) for person in self._people().values())
         return fitting(ids, term, self.config)
 
+    def search(self, query: Query) -> Matches:
+        """Find people by their values."""
+        people = self._people().values()
+        return matching(query, ((self._customer_user(person), person) for person in people))
+
     def login_key(self, login: str) -> str:
         """The login without regard to case."""
         return fold(login)
@@ -67,14 +73,15 @@ class JsonSource:
             raise SourceUnavailable(self.config.slot, type(error).__name__) from None
 
     def _answer(self, person: Mapping[str, Any] | None) -> Answer:
-        if person is None:
-            return Absent()
+        return Absent() if person is None else Found(self._customer_user(person))
+
+    def _customer_user(self, person: Mapping[str, Any]) -> CustomerUser:
         values = {
             variable: person[key]
             for variable, key in self.config.storages.items()
             if person.get(key) not in {None, ""}
         }
-        return Found(CustomerUser(self.config.slot, person[self.config.customer_key], values))
+        return CustomerUser(self.config.slot, person[self.config.customer_key], values)
 
 
 KIND = Kind(JsonSourceConfig, JsonSource)

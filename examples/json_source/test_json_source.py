@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from json_source import JsonSource, JsonSourceConfig
 
-from directory.contract import OutageContract, SourceContract
+from directory.contract import OutageContract, SearchContract, SourceContract
 
 MAP = {
     "UserLogin": "login",
@@ -40,7 +40,7 @@ class JsonPlace:
         self.file.with_suffix(".away").rename(self.file)
 
 
-class TestJsonSource(SourceContract, OutageContract):
+class TestJsonSource(SourceContract, SearchContract, OutageContract):
     """All that every source must do."""
 
     @pytest.fixture

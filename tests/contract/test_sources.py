@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from directory.contract import MortalPlace, OutageContract, SourceContract
+from directory.contract import MortalPlace, OutageContract, SearchContract, SourceContract
 from tests.contract.ldap_source import LdapDirectory
 from tests.contract.sql_source import SqlDirectory
 
 
-class TestOurSources(SourceContract, OutageContract):
+class TestOurSources(SourceContract, SearchContract, OutageContract):
     @pytest.fixture(params=["sqlite", "postgresql", "mariadb", "ldap"])
     def place(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MortalPlace]:
         """Each kind of server, empty."""

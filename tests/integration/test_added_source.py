@@ -112,7 +112,7 @@ def test_the_example_passes_the_tests_of_every_source(package: Path, tmp_path: P
     )
 
     assert done.returncode == 0, done.stdout
-    assert re.search(r"^3\d passed in ", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^6\d passed in ", done.stdout, re.MULTILINE), done.stdout
 
 
 @pytest.mark.usefixtures("installed", "system")

@@ -21,6 +21,7 @@ include /etc/ldap/schema/inetorgperson.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
 loglevel 0
+sizelimit {size_limit}
 pidfile {directory}/slapd.pid
 TLSCACertificateFile {ca_file}
 TLSCertificateFile {certificate}
@@ -48,7 +49,8 @@ class SlapdServer(Server):
     admin_dn = "cn=admin,dc=example,dc=com"
     admin_password = "throw-away"
 
-    def __init__(self) -> None:
+    def __init__(self, size_limit: int = 500) -> None:
+        """Prepare a server that ends a search after so many entries; 500 is slapd's own limit."""
         self._program = find_program("slapd", "slapd")
         super().__init__(ports=2)
         ca_file, certificate, key = write_certificates(self.directory)
@@ -57,6 +59,7 @@ class SlapdServer(Server):
         (self.directory / "slapd.conf").write_text(
             CONFIGURATION.format(
                 directory=self.directory,
+                size_limit=size_limit,
                 ca_file=ca_file,
                 certificate=certificate,
                 key=key,

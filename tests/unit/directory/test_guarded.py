@@ -11,6 +11,7 @@ from directory.directory import Directory
 from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.guarded import GuardedSource
 from directory.model import Absent, CustomerUser, Found, Unavailable
+from directory.search import Matches, Query
 
 SECRET = "hunter2"
 
@@ -178,3 +179,27 @@ def test_a_directory_concludes_nothing_from_a_source_that_fails() -> None:
 
     assert directory.find(["jdoe"]) == {"jdoe": Unavailable("3", "RuntimeError")}
     assert [one.decides for one in directory.trace("jdoe")] == [True, False]
+
+
+def test_whom_a_source_finds_passes_under_the_slot_of_its_settings() -> None:
+    found = guarded(lambda: Matches((user(slot="9"),), more=True, reason="half of it")).search(
+        Query()
+    )
+
+    assert found == Matches((user(),), more=True, reason="half of it")
+
+
+def test_a_source_that_was_written_without_searching_says_so() -> None:
+    class Old:
+        """It has all that a source needed before there were searches."""
+
+    with pytest.raises(SourceUnavailable) as caught:
+        GuardedSource(config(), Old()).search(Query())  # type: ignore[arg-type]
+
+    assert caught.value.reason == "sources of the kind service cannot search"
+
+
+@pytest.mark.parametrize("said", [None, [user()], Matches(("jdoe",)), Matches((user(login=1),))])  # type: ignore[arg-type]
+def test_a_search_with_a_result_of_another_form_is_no_answer(said: Any) -> None:
+    with pytest.raises(SourceUnavailable):
+        guarded(lambda: said).search(Query())

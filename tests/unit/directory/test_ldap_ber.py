@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ldap3.operation.search import search_operation
+from ldap3.protocol.rfc2696 import paged_search_control
 from ldap3.protocol.rfc4511 import LDAPMessage, MessageID, ProtocolOp
 from ldap3.utils.asn1 import encode
 
@@ -19,11 +20,13 @@ from directory.ldap_ber import (
     all_of,
     any_of,
     equals,
+    holds,
+    negated,
     present,
     search_message,
 )
 from directory.ldap_connection import compiled
-from directory.ldap_messages import Entry, Reply, Search
+from directory.ldap_messages import Entry, Page, Reply, Search
 from directory.ldap_text import escaped
 from tests.contract.ldap_script import SEARCH, Request, tlv
 
@@ -167,3 +170,57 @@ def test_an_octet_that_was_changed_on_the_way_breaks_nothing(at: int, octet: int
 def test_nothing_that_comes_breaks_anything(octets: bytes) -> None:
     with contextlib.suppress(Malformed, SessionEnded):
         assert take(tlv(0x30, b"\x02\x01\x07" + octets)) is None or octets[:1] == b"\x65"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        (("jane",), "(cn=jane)"),
+        (("jane", ""), "(cn=jane*)"),
+        (("", "jane"), "(cn=*jane)"),
+        (("", "ja", "n)e", ""), r"(cn=*ja*n\29e*)"),
+        (("a", "b", "c"), "(cn=a*b*c)"),
+        (("", ""), "(cn=*)"),
+    ],
+)
+def test_pieces_of_a_value_are_written_as_a_filter(pieces: Sequence[str], text: str) -> None:
+    assert holds("cn", [piece.encode() for piece in pieces]) == compiled(text)
+    assert negated(holds("cn", [piece.encode() for piece in pieces])) == compiled(f"(!{text})")
+
+
+def paged(cookie: bytes, *, critical: bytes = b"", before: bytes = b"") -> bytes:
+    """The end of an answer, with the control of RFC 2696 behind it."""
+    told = tlv(0x30, tlv(2, b"\0") + tlv(4, cookie))
+    control = tlv(0x30, tlv(4, b"1.2.840.113556.1.4.319") + critical + tlv(4, told))
+    done = tlv(0x65, tlv(0x0A, b"\0") + tlv(4, b"") + tlv(4, b""))
+    return tlv(0x30, tlv(2, b"\7") + done + tlv(0xA0, before + control))
+
+
+def test_where_the_next_page_begins_is_read_behind_the_answer() -> None:
+    other = tlv(0x30, tlv(4, b"1.2.3"))
+
+    for end in (paged(b"next"), paged(b"next", critical=b"\1\1\0"), paged(b"next", before=other)):
+        reply = take(JANE, end)
+        assert reply is not None
+        assert (reply.entries, reply.cookie) == ((READ,), b"next")
+    reply = take(DONE)
+    assert reply is not None
+    assert reply.cookie == b""
+
+
+@pytest.mark.parametrize(
+    "control", [b"\xa0", b"\xa0\x02\x30\x05", b"\x31\x00", b"\xa0\x03\x30\x01\x04"]
+)
+def test_controls_that_are_cut_off_are_no_answer(control: bytes) -> None:
+    done = tlv(0x65, tlv(0x0A, b"\0") + tlv(4, b"") + tlv(4, b""))
+
+    with pytest.raises(Malformed):
+        take(tlv(0x30, tlv(2, b"\7") + done + control))
+
+
+@given(st.binary(max_size=40), st.integers(1, 10_000))
+def test_a_page_is_asked_for_as_ldap3_asks_for_it(cookie: bytes, size: int) -> None:
+    request = Search("", "sub", present("cn"), ("cn",), page=Page(size, cookie))
+    control = paged_search_control(False, size, cookie)
+
+    assert search_message(7, request, 5).endswith(encode(control))

@@ -3,7 +3,7 @@
 import pytest
 
 from directory.config import SourceConfig
-from directory.wildcards import fitting, ldap_assertion, like, matches, pattern
+from directory.wildcards import fitting, ldap_assertion, like, pattern
 
 
 def searched(prefix: str, suffix: str) -> SourceConfig:
@@ -37,23 +37,6 @@ def test_a_term_stands_between_the_prefix_and_the_suffix_of_the_source() -> None
 def test_only_the_asterisk_is_a_wildcard(wanted: str, sql: str, ldap: str) -> None:
     assert like(wanted) == sql
     assert ldap_assertion(wanted, "utf-8") == ldap
-
-
-@pytest.mark.parametrize(
-    ("wanted", "text", "exact", "fits"),
-    [
-        ("*a*", "ACME", False, True),
-        ("*a*", "ACME", True, False),
-        ("a*", "beta", False, False),
-        ("a.c", "abc", False, False),
-        ("a*c", "a\nc", False, True),
-        ("é*", "É1", False, True),
-    ],
-)
-def test_what_fits_is_decided_letter_by_letter(
-    wanted: str, text: str, exact: bool, fits: bool
-) -> None:
-    assert matches(wanted, text, exact=exact) is fits
 
 
 def test_a_term_finds_the_texts_that_fit_it_and_none_finds_all_there_are() -> None:

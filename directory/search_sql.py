@@ -1,0 +1,243 @@
+"""Whom does a query find in a table? The server preselects by LIKE, and code decides.
+
+What goes to the server are bound patterns in which only that is left what every server compares as
+we do: where case does not count, a letter outside ASCII that has a case becomes a wildcard. So no
+collation can hide anybody, and what one says too much is left out here. Where something was left
+out, the server is asked for more, until there are as many as wanted.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import ColumnElement, Select, column
+from sqlalchemy.exc import DataError
+
+from directory.database import Database, DatabaseFault
+from directory.halving import MIXED_COLLATIONS
+from directory.membership import one_of, sent
+from directory.model import CustomerUser
+from directory.rows import Row, from_table, read_row
+from directory.search import (
+    And,
+    Condition,
+    Fits,
+    Matches,
+    Or,
+    Pattern,
+    Query,
+    fields_of,
+    matching,
+    preselection,
+)
+from directory.wildcards import ESCAPE
+
+LONGEST_PATTERN = 200
+"""Characters of a pattern that go to the server; SQLite takes 50,000 octets at the most."""
+
+SORTS_AS_WE_DO = frozenset({"postgresql", "mysql", "mariadb", "sqlite"})
+"""Databases that can be told to sort code point by code point."""
+
+GROWTH = 8
+"""How much more is asked for when too many were left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedTable:
+    """A table as it is searched.
+
+    Attributes:
+        table: its name, ``schema.table`` allowed.
+        columns: the columns to read, all that a query is about included.
+        exact: case counts.
+        validity: the column with valid ids; empty if there is none.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    exact: bool
+    validity: str = ""
+
+
+def read_columns(
+    query: Query, columns: Mapping[str, str], shown: Sequence[str], keys: Sequence[str]
+) -> tuple[str, ...]:
+    """The columns that a query needs, each once.
+
+    Args:
+        query: what is asked.
+        columns: by variable.
+        shown: columns that a name is made of.
+        keys: columns that are needed in any case.
+    """
+    wanted = columns.keys() if query.variables is None else query.variables & columns.keys()
+    asked_about = {*fields_of(query.condition), *(order.field for order in query.order)}
+    read = (columns[name] for name in sorted(wanted))
+    return tuple(dict.fromkeys([*keys, *read, *shown, *sorted(asked_about)]))
+
+
+def find_in_table(
+    database: Database,
+    table: SearchedTable,
+    query: Query,
+    valid_ids: Callable[[], frozenset[str]],
+    customer_user: Callable[[Row], CustomerUser | None],
+) -> Matches:
+    """The customer users whose rows a query finds.
+
+    Args:
+        database: where the table stands.
+        table: what is searched.
+        query: what is asked.
+        valid_ids: gives the ids that mean valid; asked only if the query wants to know.
+        customer_user: makes one of a row; None of a row that is none.
+
+    Raises:
+        DatabaseFault: the database, or ``valid_ids``, does not answer.
+    """
+    valid = valid_ids() if query.valid_only and table.validity else None
+    backend = database.backend
+    sorted_there = not query.order or backend in SORTS_AS_WE_DO
+    wanted = query.limit + 1 if query.limit is not None and sorted_there else None
+    deadline = database.deadline()
+    wide = True
+    while True:
+        statement, parameters = _statement(table, query, valid, backend, wide=wide)
+        try:
+            rows = database.rows(statement.limit(wanted), deadline, parameters)
+        except DatabaseFault as fault:
+            if not wide or not _lacks_letters(fault.cause):
+                raise
+            wide = False
+            continue
+        found = _decided(table, query, rows, customer_user)
+        if wanted is None or len(rows) < wanted or found.more:
+            return found
+        wanted *= GROWTH
+
+
+def _decided(
+    table: SearchedTable,
+    query: Query,
+    rows: Sequence[Any],
+    customer_user: Callable[[Row], CustomerUser | None],
+) -> Matches:
+    read = (read_row(table.columns, cells) for cells in rows)
+    people = ((user, row) for row in read if (user := customer_user(row)) is not None)
+    return matching(query, people, exact=table.exact)
+
+
+def _statement(
+    table: SearchedTable,
+    query: Query,
+    valid: frozenset[str] | None,
+    backend: str,
+    *,
+    wide: bool,
+) -> tuple[Select[Any], Mapping[str, Any]]:
+    """The rows that may be wanted, in the order wanted, and the statement's parameters."""
+    columns: list[ColumnElement[Any]] = [column(name) for name in table.columns]
+    statement = sqlalchemy.select(*columns).select_from(from_table(table.table))
+    parameters: dict[str, Any] = {}
+    condition = preselection(query.condition)
+    if condition != And():
+        statement = statement.where(_rendered(condition, table, backend, wide=wide))
+    if valid is not None:
+        statement = statement.where(one_of(column(table.validity), "valid", backend))
+        parameters["valid"] = sent(sorted(valid), backend)
+    if backend in SORTS_AS_WE_DO:
+        for order in query.order:
+            text = sqlalchemy.func.coalesce(_by_code_point(order.field, backend), "")
+            key = _binary(text, backend)
+            statement = statement.order_by(key.desc() if order.descending else key)
+    return statement, parameters
+
+
+def _rendered(
+    condition: Condition, table: SearchedTable, backend: str, *, wide: bool
+) -> ColumnElement[bool]:
+    match condition:
+        case And(parts):
+            return sqlalchemy.and_(*(_rendered(one, table, backend, wide=wide) for one in parts))
+        case Or(parts):
+            alternatives = (_rendered(one, table, backend, wide=wide) for one in parts)
+            return sqlalchemy.or_(sqlalchemy.false(), *alternatives)
+        case Fits(fields, pattern):
+            wanted = _like(pattern, backend, exact=table.exact, wide=wide)
+            likes = (_searched(name, table, backend).like(wanted, escape=ESCAPE) for name in fields)
+            return sqlalchemy.or_(sqlalchemy.false(), *likes)
+        case _:
+            return sqlalchemy.true()
+
+
+def _searched(name: str, table: SearchedTable, backend: str) -> ColumnElement[Any]:
+    """A column as LIKE compares it: at least as generously as we do."""
+    text = _by_code_point(name, backend)
+    if backend in {"mysql", "mariadb"}:
+        return sqlalchemy.collate(text, "utf8mb4_bin" if table.exact else "utf8mb4_general_ci")
+    if backend == "postgresql":
+        # Under C, lower() knows the letters of ASCII alone, in every locale.
+        text = sqlalchemy.collate(text, "C")
+    return text if table.exact else sqlalchemy.func.lower(text)
+
+
+def _by_code_point(name: str, backend: str) -> ColumnElement[Any]:
+    """A column as text, whatever its type and character set."""
+    found: ColumnElement[Any] = column(name)
+    if backend in {"mysql", "mariadb"}:
+        return sqlalchemy.func.convert(found.op("USING")(sqlalchemy.literal_column("utf8mb4")))
+    return sqlalchemy.cast(found, sqlalchemy.Text())
+
+
+def _binary(key: ColumnElement[Any], backend: str) -> ColumnElement[Any]:
+    """A text that is sorted code point by code point."""
+    match backend:
+        case "postgresql":
+            return sqlalchemy.collate(key, "C")
+        case "sqlite":
+            return sqlalchemy.collate(key, "BINARY")
+        case _:
+            return sqlalchemy.cast(key, sqlalchemy.LargeBinary())
+
+
+def _like(pattern: Pattern, backend: str, *, exact: bool, wide: bool) -> str:
+    """A pattern for LIKE with ``ESCAPE`` that nothing which fits ours escapes.
+
+    Args:
+        pattern: what is wanted.
+        backend: the dialect's name.
+        exact: case counts.
+        wide: letters outside ASCII may be sent, where they have no case.
+    """
+    special = "%_![" if backend == "mssql" else "%_!"
+
+    def sent_as(letter: str) -> str | None:
+        if letter in special:
+            return ESCAPE + letter
+        if letter.isascii():
+            return None if letter == "\0" else letter if exact else letter.lower()
+        sendable = wide and not "\ud800" <= letter <= "\udfff"
+        caseless = letter == letter.lower() == letter.upper()
+        return letter if sendable and (exact or caseless) else None
+
+    sent_letters: list[str | None] = []
+    for number, piece in enumerate(pattern.pieces):
+        sent_letters += [None] * (number > 0)
+        sent_letters += map(sent_as, piece[:LONGEST_PATTERN])
+        # What stands behind a cut is decided here.
+        sent_letters += [None] * (len(piece) > LONGEST_PATTERN)
+    return "".join("%" if wild else "".join(run) for wild, run in _runs(sent_letters))
+
+
+def _runs(letters: Sequence[str | None]) -> Iterator[tuple[bool, list[str]]]:
+    """Letters in runs, and the wildcards between them, each once."""
+    for wild, run in itertools.groupby(letters, key=lambda letter: letter is None):
+        yield wild, [letter for letter in run if letter is not None]
+
+
+def _lacks_letters(cause: BaseException | None) -> bool:
+    """Whether a statement was refused because of a letter that the database does not hold."""
+    arguments: tuple[object, ...] = getattr(getattr(cause, "orig", None), "args", ())
+    return isinstance(cause, DataError) or bool(MIXED_COLLATIONS.intersection(arguments[:1]))
