@@ -162,13 +162,13 @@ class Comparison:
             place = f"result of {call['method']}"
             for entry in listed:
                 instead = _instead(theirs, entry.result)
-                if said.result == theirs:
+                if said.agrees(theirs):
                     yield f"{place} agrees with OTOBO, and is listed under {entry.rule}"
                 elif said.result != instead:
                     yield _differs(f"{place} ({entry.rule})", instead, said.result)
                 else:
                     self.rules.add(entry.rule)
-            if not listed and said.result != theirs:
+            if not listed and not said.agrees(theirs):
                 yield _differs(place, theirs, said.result) + (said.reason and f" ({said.reason})")
         if listed and not player.said:
             yield "a result is listed, and the step calls nothing that is compared"

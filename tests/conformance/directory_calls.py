@@ -5,21 +5,20 @@ which attributes; which customers; which sources.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from directory.model import Found, Unavailable
 from directory.source_list import source_list
+from tests.conformance import directory_searches
 from tests.conformance.recordings import Json
+from tests.conformance.said import Said
 from worker.services import Services
 
-NOT_YET_TOPICS = frozenset({"directory_search", "directory_search_detail", "directory_write"})
+NOT_YET_TOPICS = frozenset({"directory_write"})
 """Topics that come with the admin task set."""
 
 NOT_YET = frozenset(
     {
-        "CustomerSearch",
-        "CustomerSearchDetail",
         "CustomerUserCacheClear",
         "GenerateRandomPassword",
         "GetPreferences",
@@ -40,19 +39,6 @@ class NotYet(Exception):
     """A step needs what comes with the admin task set."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """An answer of the directory.
-
-    Attributes:
-        result: what it means; ``unavailable`` where a source does not answer.
-        reason: why there is no answer.
-    """
-
-    result: Any
-    reason: str = ""
-
-
 def ask(services: Services, method: str, args: Json) -> Said:
     """Ask the directory what one of OTOBO's methods would tell."""
     if method not in _ASKED:
@@ -69,6 +55,8 @@ def meaning(method: str, result: Any) -> Any:
         return sorted(result or [], key=lambda text: (text.lower(), text))
     if method == "CustomerName":
         return result or ""
+    if method == "CustomerSearchDetail":
+        return [] if result is None else result
     return result
 
 
@@ -148,5 +136,7 @@ _ASKED: Mapping[str, Callable[[Services, Json], Said]] = {
     "CustomerSourceList": _customer_source_list,
     "CustomerIDs": _customer_ids,
     "CustomerIDList": _customer_id_list,
+    "CustomerSearch": directory_searches.customer_search,
+    "CustomerSearchDetail": directory_searches.customer_search_detail,
     "CustomerUserCustomerMemberList": _member_list,
 }

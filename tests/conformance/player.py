@@ -13,8 +13,9 @@ from typing import Any
 import ldap3
 
 from tests.conformance import customer_users
-from tests.conformance.directory_calls import NOT_YET, NotYet, Said, ask
+from tests.conformance.directory_calls import NOT_YET, NotYet, ask
 from tests.conformance.recordings import Case, Json, Step, ticket_of
+from tests.conformance.said import Said
 from tests.conformance.worker_side import Fieldfare, Stuck, screen_of
 from tests.conformance.world import World, attributes
 from tests.otobo import ROOT, WORKER
