@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Event
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.engine import URL
@@ -73,24 +73,26 @@ _WAIT_FOR_ROWS: Final = {
 
 
 Begin = Callable[[], object]
+T = TypeVar("T")
 
 
 class NotSeen(Exception):
     """What was waited for did not come to pass."""
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    """Wait for a condition.
+def until(condition: Callable[[], T], what: str) -> T:
+    """Wait for a condition; returns what it gave when it held.
 
     Raises:
         NotSeen: it did not hold in time.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE
     pause = Event()
-    while not condition():
+    while not (seen := condition()):
         if time.monotonic() > deadline:
-            raise NotSeen(f"not within {seconds:g} s: {what}")
+            raise NotSeen(f"not within {PATIENCE:g} s: {what}")
         pause.wait(TICK)
+    return seen
 
 
 class Intruder:
@@ -182,8 +184,7 @@ class Intruder:
         try:
             connection.exec_driver_sql(_HOLD_LINES[self._dialect])
             begin()
-            until(self._waits, "the worker waits to write its history lines")
-            yield self._waits()
+            yield until(self._waits, "the worker waits to write its history lines")
         finally:
             with suppress(DBAPIError):  # the server may be gone
                 if self._dialect == "mysql":

@@ -82,7 +82,8 @@ def test_no_acknowledged_event_is_lost_with_redis(  # noqa: PLR0913, PLR0917 - f
     faults = ["kill"] * (numbers.kills // 2)
     faults = [*faults, "flush", *faults]
     share = numbers.events // len(faults)
-    pauses, half = [], 0
+    pauses: list[float] = []
+    half = 0
     with Producer(redis_of_faults.url) as producer, services_of(crew, inbox) as services:
         for fault in faults:
             tickets = system.preload(
