@@ -6,7 +6,6 @@ settings; 3 something did not answer (a source, the ticket database, Redis); 130
 
 import json
 import os
-import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from directory.model import Found, Unavailable
-from worker.commands import guard
+from worker.commands import guard, interrupting
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.beat import beat
 from worker.commands.check import check
@@ -274,16 +273,9 @@ def config_schema(
     render.print_json(model.model_json_schema(by_alias=False))
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
 def main() -> None:
-    """Run the command line; Ctrl-C and SIGTERM end it quietly, with all that it started.
-
-    A worker that runs has handlers of its own, of Celery, that let it finish its batch.
-    """
-    signal.signal(signal.SIGTERM, _interrupt)
+    """Run the command line; Ctrl-C and SIGTERM end it quietly, with all that it started."""
+    interrupting.attach()
     try:
         app()
     except KeyboardInterrupt:
