@@ -174,9 +174,6 @@ class Intruder:
                 transaction.rollback()
         return True
 
-    def close(self) -> None:
-        self._engine.dispose()
-
     @contextmanager
     def _lines_held(self, begin: Begin) -> Iterator[Mapping[int, object]]:
         """Let nobody write a history line; gives who waits for one, and for which statement."""
