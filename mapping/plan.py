@@ -109,13 +109,15 @@ class Planner:
                 wanted = _nothing(ticket)
             else:
                 wanted = _wanted(rule, field, attributes, several, self.overlong)
-            keep_edits = rule.on_manual_edit == "keep"
-            owner = fronts.kept(rule.to, now, self.precedence, keep_edits=keep_edits)
+            owner = None
+            if not now.free:
+                keep_edits = rule.on_manual_edit == "keep"
+                owner = fronts.kept(rule.to, now, self.precedence, keep_edits=keep_edits)
             current = kinds.read(field, rows)
             decision, reason = _decide(field, rows, current, wanted, owner)
             value, _, _, warning = wanted
             old = kinds.readable(field, current, labels)
-            new = kinds.readable(field, value, labels)
+            new = old if value == current else kinds.readable(field, value, labels)
             decisions.append(
                 FieldDecision(
                     rule.to, decision, reason, rule.variables, target.transforms, warning, old, new

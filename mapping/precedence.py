@@ -9,6 +9,7 @@ newest setting of its customer user. Where a line or a name is in doubt, the fro
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -92,6 +93,7 @@ class Moment(NamedTuple):
         owning: levels of each screen that owns fields here.
         later: what somebody else wrote, and what wins over the directory.
         edits: what somebody else wrote since the customer user changed.
+        free: none of this keeps any field, as with most tickets.
     """
 
     anchor: HistoryLine | None
@@ -101,6 +103,7 @@ class Moment(NamedTuple):
     owning: tuple[Levels, ...]
     later: Written
     edits: Written
+    free: bool
 
 
 NOTHING = Written()
@@ -131,15 +134,10 @@ def moment(ticket: TicketState, hints: Iterable[EventHint], precedence: Preceden
         edits = later
         if changed != behind:
             edits = _written([line.name for line in foreign if line.id > changed])
-    return Moment(
-        anchor=anchor,
-        creation=creation,
-        screens=screens,
-        submitted=_NO_NAMES.union(*[hint.fields for hint in applying if hint.fields]),
-        owning=_owning(screens, precedence, creation=creation) if precedence.screens else (),
-        later=later,
-        edits=edits,
-    )
+    submitted = _NO_NAMES.union(*[hint.fields for hint in applying if hint.fields])
+    owning = _owning(screens, precedence, creation=creation) if precedence.screens else ()
+    free = not (submitted or owning) and later is NOTHING and edits is NOTHING
+    return Moment(anchor, creation, screens, submitted, owning, later, edits, free)
 
 
 def kept(name: str, now: Moment, precedence: Precedence, *, keep_edits: bool) -> Reason | None:
@@ -323,6 +321,7 @@ def _customer_user_set(updates: Sequence[HistoryLine], customer_user: str) -> in
     return changed
 
 
+@lru_cache(maxsize=4096)
 def _time(text: str | None) -> datetime | None:
     """A time as the database or an event tells it, in UTC without a zone."""
     try:

@@ -286,15 +286,9 @@ def _hints(request: _Request, services: Services) -> tuple[EventHint, ...]:
     hints = []
     for entry, event in zip(request.entries, request.events, strict=True):
         happened = event.time.timestamp() if event.time else entry.seconds
-        hints.append(
-            EventHint(
-                created=isinstance(event, TicketCreated),
-                changed=not isinstance(event, TicketCreated),
-                screen=event.screen,
-                fields=frozenset(event.fields),
-                time=_local(int(happened), services.zone),
-            )
-        )
+        time_ = _local(int(happened), services.zone)
+        created = isinstance(event, TicketCreated)
+        hints.append(EventHint(created, not created, event.screen, frozenset(event.fields), time_))
     return tuple(hints)
 
 

@@ -6,6 +6,7 @@ the three things that can be done about it: repeat, wait for the database, or gi
 """
 
 import math
+import select
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -14,7 +15,14 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    SQLAlchemyError,
+)
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from directory.database_tls import TlsOptionError, refusal, secure, secured
@@ -130,6 +138,7 @@ def ticket_engine(
             return connection
 
         event.listen(engine, "do_connect", connect)
+        event.listen(engine, "checkout", _replace_closed)
         return engine
     engine = create_engine(
         address,
@@ -160,6 +169,21 @@ def for_reading(engine: Engine) -> Engine:
     if engine.dialect.name != "postgresql":
         return engine
     return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _replace_closed(connection: ImpatientConnection, *_: object) -> None:
+    """Have the pool open another connection where the server has closed this one.
+
+    Such a connection can be read from, if only to its end. To look costs a hundredth of a
+    question and its answer, and single events ask for a connection four times.
+    """
+    if not connection.closed:
+        waiting = select.poll()
+        waiting.register(connection.fileno(), select.POLLIN)
+        if not waiting.poll(0):
+            return
+    msg = "the server has closed the connection"
+    raise DisconnectionError(msg)
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
