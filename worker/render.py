@@ -110,7 +110,7 @@ def lookup(login: str, trace: Sequence[Trace], whole: Answer, *, as_json: bool) 
     show(overview)
     if isinstance(whole, Found) and whole.stale:
         source = source_name(whole.customer_user.slot)
-        show("", f"{source} does not answer. Until it does, this is used, which it said before:")
+        show("", f"{source} does not answer. Until it does, what it said before is used:")
     if attributes:
         rows = table("variable", "value")
         for name, value in sorted(attributes.items()):

@@ -1,5 +1,6 @@
 """What commands print: JSON that programs can read, tables that hold what was asked for."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -58,6 +59,31 @@ def test_a_lookup_tells_why_nobody_was_found(
     render.lookup("anna", [trace(answer)], answer, as_json=False)
 
     assert says in printed(capsys)
+
+
+def test_a_lookup_tells_that_an_older_answer_stands_in(capsys: pytest.CaptureFixture[str]) -> None:
+    stale = dataclasses.replace(FOUND, stale="refused")
+    traces = [trace(Unavailable("1", "refused"))]
+    render.lookup("anna", traces, stale, as_json=False)
+
+    out = printed(capsys)
+    assert "│ unavailable: refused │ decides" in out
+    assert "CustomerUser1 does not answer. Until it does, what it said before is used:" in out
+    assert "Groups │ a, b" in out
+
+    render.lookup("anna", traces, stale, as_json=True)
+    assert json.loads(capsys.readouterr().out)["stale"] is True
+
+
+def test_an_explanation_tells_that_an_older_answer_stands_in(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = Explanation(7, "2024", "anna", "stale", "CustomerUser1", "refused", ())
+    render.explanation(found, as_json=False)
+
+    assert printed(capsys) == (
+        "Ticket 2024 (id 7), anna, as CustomerUser1 knew them before it stopped to answer: refused"
+    )
 
 
 def test_a_lookup_is_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
