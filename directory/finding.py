@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from directory.config import LdapSourceConfig, SourceConfig
 from directory.criteria import Criteria, query_of
 from directory.errors import SourceUnavailable
+from directory.folding import fold
 from directory.model import CustomerUser, Unavailable
 from directory.names import listed_fields, listed_string
 from directory.search import (
@@ -212,6 +213,14 @@ def _limited(
     )
 
 
+def _key(source: CustomerUserSource, login: str) -> str:
+    """What a login of a later source must not share with one of this source to be shown.
+
+    To most LDAP servers case does not count; which ones they are is not known here.
+    """
+    return fold(login) if isinstance(source.config, LdapSourceConfig) else source.login_key(login)
+
+
 def _found(
     sources: Iterable[CustomerUserSource], query_of: Callable[[SourceConfig], Query | None]
 ) -> Results:
@@ -237,9 +246,9 @@ def _found(
             more.append(slot)
         supplier, listed = Supplier.of(source.config), listed_fields(source.config)
         for user in matches.customer_users:
-            if not any(before.login_key(user.login) in known for before, known in earlier):
+            if not any(_key(before, user.login) in known for before, known in earlier):
                 values = map(supplier.single_values, (user.attributes, user.by_storage))
                 hits.append(Hit(user, listed_string(listed, *values)))
-        known = {source.login_key(user.login) for user in matches.customer_users}
+        known = {_key(source, user.login) for user in matches.customer_users}
         earlier.append((source, known))
     return Results(tuple(hits), tuple(unanswered), tuple(more))

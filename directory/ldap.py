@@ -27,7 +27,7 @@ from directory.ldap_messages import (
     Search,
 )
 from directory.ldap_pages import SearchRefused
-from directory.ldap_text import attribute_value, login_key, matched, text_or_none
+from directory.ldap_text import attribute_value, matched, text_or_none
 from directory.ldap_wire import Deadline
 from directory.model import Absent, Answer, AttributeValue, CustomerUser, Found, Unavailable
 from directory.names import listed_fields
@@ -96,8 +96,8 @@ class LdapSource:
         return self._config
 
     def login_key(self, login: str) -> str:
-        """The login with case folded, blanks squeezed and trimmed, as OpenLDAP compares it."""
-        return login_key(login)
+        """The login as it stands: whether case counts is known to the server alone."""
+        return login
 
     def find(self, logins: Sequence[str]) -> Mapping[str, Answer]:
         """Look up logins, 200 in one search; all of it ends before ``config.timeout`` is over.

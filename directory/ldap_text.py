@@ -2,8 +2,8 @@
 
 A login goes into a filter with every unusual octet escaped (RFC 4515). Two texts are the same
 when caseIgnoreMatch says so: RFC 4518 maps characters away, folds case, normalises, and squeezes
-blanks. OpenLDAP does less of that than the RFC, so there are two forms here: ``login_key`` holds
-together only what every such server holds together, ``prepared`` all that one of them might.
+blanks. OpenLDAP does less of that than the RFC, and to some attributes case counts, so what is
+equal here is one person only where the server says so, too.
 """
 
 import re
@@ -12,14 +12,8 @@ from collections.abc import Sequence
 
 from directory.model import AttributeValue
 
-# RFC 4518 is about Unicode 3.2; letters that came later have no case there.
+# RFC 4518 is about Unicode 3.2.
 UNICODE = unicodedata.ucd_3_2_0
-
-# Where OpenLDAP, which has the tables of Unicode 3.0, and later ones agree: the scripts with small
-# and capital letters, without the few letters that 3.1 and 3.2 added.
-_FOLDED_BY_ALL = re.compile(
-    "[\0-\u021f\u0221-\u03d7\u03da-\u03f3\u03f5-\u04ff\u0510-\u1aff\u1e00-\u1fff]+"
-)
 
 _UNSAFE = re.compile(rb"[^A-Za-z0-9@._-]")
 _BLANKS = re.compile(" +")
@@ -36,16 +30,6 @@ _MAPPED_TO_NOTHING = re.compile(
 def escaped(value: bytes) -> str:
     """Octets as an assertion value of a filter; nothing in them can end or widen it (RFC 4515)."""
     return _UNSAFE.sub(lambda octet: b"\\%02x" % ord(octet[0]), value).decode("ascii")
-
-
-def login_key(login: str) -> str:
-    """A login with case folded letter by letter, and blanks squeezed and trimmed.
-
-    Texts with equal keys are one person on every server whose key attribute ignores case.
-    """
-    if login.isascii():
-        return _squeezed(login.lower())
-    return _squeezed(_FOLDED_BY_ALL.sub(_folded, login))
 
 
 def prepared(text: str) -> str:
@@ -87,17 +71,6 @@ def matched(
         else:
             shared |= fitting
     return {login: index for login, index in first.items() if login not in shared}, shared
-
-
-def _folded(run: re.Match[str]) -> str:
-    return UNICODE.normalize("NFC", "".join(map(_lowered, run[0])))
-
-
-def _lowered(character: str) -> str:
-    """The small letter, if there is one, and only one, that Unicode 3.2 knows."""
-    lower = character.lower()
-    known = "Cn" not in (UNICODE.category(character), UNICODE.category(lower[0]))
-    return lower if known and len(lower) == 1 else character
 
 
 def _squeezed(text: str) -> str:

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sqlalchemy import Engine, event, make_url
 
 from directory.config import SqlSourceConfig
@@ -46,68 +44,6 @@ def attributes(answers: Mapping[str, Answer], login: str) -> Attributes:
     answer = answers[login]
     assert isinstance(answer, Found)
     return answer.customer_user.attributes
-
-
-NEIGHBOURS = (
-    "jdoe",
-    "jdöe",
-    "joe",
-    "strasse",
-    "straße",
-    "i",
-    "\u0131",  # i without a dot
-    "über",
-    "e\u0301a",
-    "éb",
-    "k",
-    "o'neil",
-    "a%b",
-    "a_b",
-    "sp ace",
-    "😀",
-    "שלום",
-    "οδοσ",
-)
-"""Logins with look-alikes under some collation or matching rule."""
-
-LOGINS = st.lists(
-    st.one_of(
-        st.text(min_size=1, max_size=12),
-        st.sampled_from(NEIGHBOURS).map(str.upper),
-        st.tuples(
-            st.sampled_from(["", " ", "\0", "*", "\u0301", "\u00ad", "\u200b"]),
-            st.sampled_from(NEIGHBOURS),
-            st.sampled_from(["", " ", "  ", "\t", "\0", "%", "_", "*", "\u0301", "\u00a0"]),
-        ).map("".join),
-        st.sampled_from(["\u212a", "\u0130", "STRASSE", "STRAßE", "ΟΔΟΣ", "οδος", "\u00e9a", "I"]),
-    ),
-    min_size=1,
-    max_size=8,
-    unique=True,
-)
-
-
-@pytest.mark.parametrize("case_sensitive", [False, True])
-def test_no_login_is_ever_handed_the_entry_of_another(
-    sql_directory: SqlDirectory, case_sensitive: bool
-) -> None:
-    for login in NEIGHBOURS:
-        add(sql_directory, login)
-    source = sql_directory.source(case_sensitive=case_sensitive)
-
-    @settings(max_examples=60)
-    @given(LOGINS)
-    def holds(logins: list[str]) -> None:
-        answers = source.find(logins)
-        assert set(answers) == set(logins)
-        for login, answer in answers.items():
-            assert not isinstance(answer, Unavailable), answer.reason
-            if isinstance(answer, Found):
-                assert source.login_key(answer.customer_user.login) == source.login_key(login)
-            else:
-                assert login not in NEIGHBOURS
-
-    holds()
 
 
 def test_hundreds_of_logins_cost_one_statement(sql_directory: SqlDirectory) -> None:

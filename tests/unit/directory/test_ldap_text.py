@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.ldap_text import attribute_value, escaped, login_key, matched, prepared
+from directory.ldap_text import attribute_value, escaped, matched, prepared
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -49,16 +49,6 @@ def _hex(text: str) -> list[str]:
         ("  a   b ", "A B"),
         ("\u0391\u03a3", "\u03b1\u03c3"),
         ("u\u0308ber", "über"),
-    ],
-)
-def test_logins_that_openldap_compares_as_equal_have_one_key(one: str, other: str) -> None:
-    assert login_key(one) == login_key(other)
-    assert prepared(one) == prepared(other)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
         ("a\u00a0b", "a b"),
         ("ﬁx", "FIX"),
         ("straße", "strasse"),
@@ -67,16 +57,14 @@ def test_logins_that_openldap_compares_as_equal_have_one_key(one: str, other: st
         ("zw", "\u200bzw"),
     ],
 )
-def test_logins_that_only_some_servers_compare_as_equal_have_keys_of_their_own(
+def test_logins_that_a_server_may_compare_as_equal_are_equal_when_prepared(
     one: str, other: str
 ) -> None:
-    assert login_key(one) != login_key(other)
     assert prepared(one) == prepared(other)
 
 
 @pytest.mark.parametrize(("one", "other"), [("ab", "a b"), ("muller", "müller"), ("a", "a*")])
-def test_different_logins_are_different_in_every_form(one: str, other: str) -> None:
-    assert login_key(one) != login_key(other)
+def test_different_logins_are_different_when_prepared(one: str, other: str) -> None:
     assert prepared(one) != prepared(other)
 
 
@@ -84,14 +72,6 @@ def test_different_logins_are_different_in_every_form(one: str, other: str) -> N
 def test_a_prepared_text_keeps_no_blank_at_its_ends_and_no_two_in_a_row(text: str) -> None:
     assert prepared(text) == prepared(text).strip(" ")
     assert "  " not in prepared(text)
-    assert "  " not in login_key(text)
-
-
-@given(TEXTS, TEXTS)
-def test_equal_keys_are_equal_in_the_coarser_form_too(one: str, other: str) -> None:
-    assert prepared(login_key(one)) == prepared(one)
-    if login_key(one) == login_key(other):
-        assert prepared(one) == prepared(other)
 
 
 def test_dotted_capital_i_is_not_a_plain_i_though_openldap_takes_it_for_one() -> None:
