@@ -90,7 +90,7 @@ def database_url(config: DatabaseConfig) -> URL:
 def _from_url(text: str) -> URL:
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # The text may hold a password, so it is not repeated.
         raise DsnError(
             "the url is not an SQLAlchemy URL; right: "

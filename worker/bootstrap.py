@@ -155,7 +155,7 @@ def ticket_url(settings: TicketSettings) -> URL:
     """
     try:
         url = make_url(settings.url.get_secret_value())
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # The original message repeats the URL, and with it the password.
         raise TicketDatabaseMisfit(
             "tickets.url cannot be read; right: postgresql+psycopg://user@host/otobo"

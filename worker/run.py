@@ -15,6 +15,7 @@ from celery import Celery, signals
 
 from directory.errors import SourceUnavailable
 from worker import admin, app, bootstrap, embed, logs
+from worker.exposed_files import ADVICE, exposed, settings_files
 from worker.services import Services
 from worker.settings import Settings
 from worker.tickets.store import TicketDatabaseUnavailable
@@ -105,7 +106,10 @@ def check_sources(services: Services) -> None:
 
 
 def _log_as_set(settings: Settings) -> None:
-    """Log as the settings say, from now on and in all processes that Celery starts."""
+    """Log as the settings say, from now on and in all processes that Celery starts.
+
+    The first line says if others can read a password in the settings' files.
+    """
 
     def set_up_logging(**_: Any) -> None:
         logs.configure(settings.log.level, settings.log.format)
@@ -113,3 +117,5 @@ def _log_as_set(settings: Settings) -> None:
     set_up_logging()
     # Celery sets up no logging of its own where somebody listens to this signal.
     signals.setup_logging.connect(set_up_logging, weak=False)
+    for path in exposed(settings, settings_files()):
+        log.warning("settings.password_exposed", file=str(path), advice=ADVICE.format(path))

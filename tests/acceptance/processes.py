@@ -1,7 +1,7 @@
 """The command line as an operator runs it: in processes of their own, watched from outside.
 
-Nothing is imported from the product here. What every process printed is kept, so that a test can
-search all of it for what must never be printed.
+Nothing is imported from the product here. What every process printed is kept, so that all of it can
+be searched for what must never be printed, see ``secrecy``.
 """
 
 import json
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -39,6 +40,21 @@ def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> 
         pause.wait(0.05)
 
 
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What a process printed.
+
+    Attributes:
+        arguments: of the command; ``daemon`` for one that stayed.
+        out: standard output, where a command answers the operator who asked.
+        err: standard error, where it complains, and logs.
+    """
+
+    arguments: Sequence[str]
+    out: str
+    err: str
+
+
 class Cli:
     """``fieldfare`` with one settings file.
 
@@ -46,7 +62,7 @@ class Cli:
     interpreter of its own.
 
     Attributes:
-        printed: standard output and standard error of every command so far.
+        printed: what every command so far printed.
     """
 
     def __init__(
@@ -56,19 +72,22 @@ class Cli:
         self.folder = folder
         self.config = config
         self.variables = variables
-        self.printed: list[str] = []
+        self.printed: list[Printed] = []
         self.daemons: list[Daemon] = []
 
     def _named(self, arguments: Sequence[str]) -> list[str]:
         named = ("--config", str(self.config)) if self.config else ()
         return [*named, *arguments]
 
-    def __call__(self, *arguments: str, exit_code: int = 0) -> "Said":
-        """Run a command to its end; it must end with this exit code, and never in a traceback."""
+    def __call__(self, *arguments: str, exit_code: int | None = 0) -> "Said":
+        """Run a command to its end; it must end with this exit code, and never in a traceback.
+
+        None stands for any exit code.
+        """
         done = self._template.run(
             self._named(arguments), self.folder, environment(**self.variables)
         )
-        return self._checked(*done, exit_code)
+        return self._checked(arguments, *done, exit_code)
 
     def alone(self, *arguments: str, exit_code: int = 0) -> "Said":
         """The same in an interpreter of its own."""
@@ -82,12 +101,14 @@ class Cli:
             timeout=120,
             check=False,
         )
-        return self._checked(done.returncode, done.stdout, done.stderr, exit_code)
+        return self._checked(arguments, done.returncode, done.stdout, done.stderr, exit_code)
 
-    def _checked(self, code: int, out: str, err: str, exit_code: int) -> "Said":
-        self.printed += [out, err]
+    def _checked(
+        self, arguments: Sequence[str], code: int, out: str, err: str, exit_code: int | None
+    ) -> "Said":
+        self.printed.append(Printed(arguments, out, err))
         assert "Traceback" not in out + err, err
-        assert code == exit_code, out + err
+        assert exit_code in {None, code}, out + err
         return Said(out, err)
 
     def start(self, *arguments: str) -> "Daemon":
@@ -101,9 +122,9 @@ class Cli:
         for daemon in self.daemons:
             daemon.kill()
 
-    def everything(self) -> str:
+    def everything(self) -> list[Printed]:
         """All that was printed by all processes."""
-        return "\n".join([*self.printed, *(daemon.said() for daemon in self.daemons)])
+        return [*self.printed, *(Printed(("daemon",), "", one.said()) for one in self.daemons)]
 
 
 class Said:

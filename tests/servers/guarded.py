@@ -40,6 +40,11 @@ class GuardedServer(RedisServer):
         """The URL with a user and their password."""
         return self.url.replace("//", f"//{user}:{self.password(user)}@")
 
+    @property
+    def url_of_all(self) -> str:
+        """The URL of the user ``root``."""
+        return self.url_of("root")
+
     def client(self, user: str = "root") -> redis.Redis:
         """A new client of a user that answers with text."""
         return redis.Redis.from_url(self.url_of(user), decode_responses=True)

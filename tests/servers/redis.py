@@ -23,6 +23,11 @@ class RedisServer(Server):
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
+    @property
+    def url_of_all(self) -> str:
+        """The URL of somebody who may do everything."""
+        return self.url
+
     def client(self) -> redis.Redis:
         """A new client that answers with text."""
         return redis.Redis.from_url(self.url, decode_responses=True)

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,12 +10,11 @@ from rich.console import Console
 from rich.text import Text
 
 from worker.commands.answering import Exit, Json, answering
-from worker.settings import find_file, load
+from worker.exposed_files import settings_files
+from worker.settings import load
 
 if TYPE_CHECKING:
     from worker.checks.finding import Finding
-
-ENV_FILE = Path(".env")
 
 COLOURS: Mapping[str, str] = {"ok": "green", "warning": "yellow", "error": "bold red"}
 
@@ -34,7 +32,7 @@ def check(as_json: Json = False) -> None:
         settings = load()
         # Seen on a terminal only; a server that hangs is waited for.
         with Console(stderr=True).status("Looking …"):
-            found = list(run.check(settings, _files()))
+            found = list(run.check(settings, settings_files()))
     code = exit_code(found)
     _show(found, code, as_json=as_json)
     raise typer.Exit(code)
@@ -45,15 +43,6 @@ def exit_code(found: Sequence["Finding"]) -> Exit:
     if any(not one.answered for one in found):
         return Exit.UNAVAILABLE
     return Exit.NO if any(one.level == "error" for one in found) else Exit.OK
-
-
-def _files() -> Mapping[Path, bool]:
-    """The settings files that are read; whether each is the TOML file."""
-    toml = find_file()
-    return {
-        **({toml: True} if toml is not None else {}),
-        **({ENV_FILE: False} if ENV_FILE.is_file() else {}),
-    }
 
 
 def _show(found: Sequence["Finding"], code: Exit, *, as_json: bool) -> None:

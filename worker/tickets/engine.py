@@ -87,7 +87,7 @@ def ticket_engine(
     """
     try:
         address = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # The message of the original would repeat the URL, and with it the password.
         raise TicketDatabaseMisfit(
             "the URL of the ticket database cannot be read; right: postgresql://user@host/otobo"

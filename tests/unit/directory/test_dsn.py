@@ -92,9 +92,10 @@ def test_a_dsn_that_cannot_be_understood_is_answered_with_what_is_right(
         url_of(DSN=dsn)
 
 
-def test_a_broken_url_is_not_repeated_because_it_may_hold_a_password() -> None:
+@pytest.mark.parametrize("url", ["postgresql:/u:hunter2@db", "postgresql://u:hunter2/x@db/cust"])
+def test_a_broken_url_is_not_repeated_because_it_may_hold_a_password(url: str) -> None:
     with pytest.raises(DsnError) as caught:
-        url_of(url="postgresql:/u:hunter2@db")
+        url_of(url=url)
 
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None
