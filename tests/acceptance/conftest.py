@@ -8,11 +8,11 @@ import redis
 import sqlalchemy
 
 from tests import otobo, servers
-from tests.acceptance.forks import Template
 from tests.acceptance.processes import Cli, Printed, environment
 from tests.acceptance.secrecy import leaks, leaks_in_redis
 from tests.contract.ldap_source import LdapDirectory
 from tests.contract.sql_source import SqlDirectory
+from tests.forks import Forks
 
 FIELDS = ("CustomerMail", "CustomerName", "CustomerPhone")
 
@@ -138,9 +138,9 @@ class Installation:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     """A command line with everything imported, of which commands are forked."""
-    made = Template(tmp_path_factory.mktemp("template"), environment())
+    made = Forks(tmp_path_factory.mktemp("forks"), environment())
     yield made
     made.close()
 
@@ -154,12 +154,12 @@ def printed() -> Iterator[list[Printed]]:
 
 
 @pytest.fixture
-def cli(template: Template, tmp_path: Path, printed: list[Printed]) -> Iterator[Callable[..., Cli]]:
+def cli(forks: Forks, tmp_path: Path, printed: list[Printed]) -> Iterator[Callable[..., Cli]]:
     """Makes command lines; what they started and still runs is killed in the end."""
     made: list[Cli] = []
 
     def make(config: Path | None = None, **variables: str) -> Cli:
-        made.append(Cli(template, tmp_path, config, **variables))
+        made.append(Cli(forks, tmp_path, config, **variables))
         return made[-1]
 
     yield make

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from tests.acceptance.forks import Template
+from tests.forks import Forks
 
 ENDING_SECONDS = 90.0
 """More than a command may take to end: the demo gives its worker 20 s and each server 10 s."""
@@ -58,7 +58,7 @@ class Printed:
 class Cli:
     """``fieldfare`` with one settings file.
 
-    A command is a fork of a template, which has all imports behind it, or runs ``alone``, in an
+    A command is a fork of a process that has all imports behind it, or runs ``alone``, in an
     interpreter of its own.
 
     Attributes:
@@ -66,9 +66,9 @@ class Cli:
     """
 
     def __init__(
-        self, template: Template, folder: Path, config: Path | None = None, **variables: str
+        self, forks: Forks, folder: Path, config: Path | None = None, **variables: str
     ) -> None:
-        self._template = template
+        self._forks = forks
         self.folder = folder
         self.config = config
         self.variables = variables
@@ -84,9 +84,7 @@ class Cli:
 
         None stands for any exit code.
         """
-        done = self._template.run(
-            self._named(arguments), self.folder, environment(**self.variables)
-        )
+        done = self._forks.run(self._named(arguments), self.folder, environment(**self.variables))
         return self._checked(arguments, *done, exit_code)
 
     def alone(self, *arguments: str, exit_code: int = 0) -> "Said":

@@ -13,7 +13,8 @@ from pathlib import Path
 import sqlalchemy
 from sqlalchemy import make_url, text
 
-from tests.docs import forked_cli, stand_ins
+from tests import forks
+from tests.docs import stand_ins
 from tests.docs.pages import Block, blocks
 from tests.otobo import AGENT, LONG_AGO, WORKER, Otobo, seed
 from tests.servers import PostgresqlServer, RedisServer, SlapdServer
@@ -183,7 +184,9 @@ def world(folder: Path, postgresql: PostgresqlServer, redis: RedisServer) -> Ite
         stack.callback(_drop_user, owner_url)
         stack.callback(otobo.close)
         bare = make_url(owner_url).set(username=SQL_USER, password=None)
-        programs = stack.enter_context(forked_cli.serve(folder, ["fieldfare", *stand_ins.CHECKS]))
+        programs = stack.enter_context(
+            forks.programs(folder, "tests.docs.forked_cli:run", ["fieldfare", *stand_ins.CHECKS])
+        )
         for tool in TOOLS:
             if found := shutil.which(tool):
                 (programs / tool).symlink_to(found)
