@@ -31,6 +31,7 @@ from worker.settings import OtoboCacheSettings, Settings, TicketSettings, load
 from worker.source_states import SourceStates
 from worker.tickets.engine import for_reading, ticket_engine
 from worker.tickets.history import HistoryLog
+from worker.tickets.newcomers import Newcomers
 from worker.tickets.otobo_cache import FileCache, NoCache, OtoboCache, RedisCache
 from worker.tickets.sql import SqlTicketStore
 from worker.tickets.store import TicketDatabaseMisfit
@@ -66,20 +67,22 @@ def build(settings: Settings) -> Services:
     )
     reading = for_reading(engine)
     inbox_ = inbox(settings)
+    store = SqlTicketStore(
+        engine, worker_user=tickets.worker_user, batch_size=tickets.batch_size, zone=zone
+    )
     return Services(
         settings=settings,
         zone=zone,
         directory=directory(settings, lambda: reading, inbox_.client, zone),
         ruleset=settings.mapping.ruleset(),
-        tickets=SqlTicketStore(
-            engine, worker_user=tickets.worker_user, batch_size=tickets.batch_size, zone=zone
-        ),
+        tickets=store,
         history=HistoryLog(reading, worker_user=tickets.worker_user, zone=zone),
         otobo_cache=otobo_cache(tickets.otobo_cache),
         inbox=inbox_,
         source_states=SourceStates(inbox_.client, limits=settings.breaker.limits()),
         probe=lambda name: probe(settings, lambda: reading, zone, name),
         guard=Guard(inbox_.client, settings.guard),
+        newcomers=Newcomers(store.newest_row_id),
     )
 
 

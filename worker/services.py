@@ -13,6 +13,7 @@ from worker.inbox import Inbox
 from worker.settings import Settings
 from worker.source_states import SourceStates
 from worker.tickets.history import HistoryLog
+from worker.tickets.newcomers import Newcomers
 from worker.tickets.otobo_cache import OtoboCache
 from worker.tickets.store import TicketStore
 
@@ -25,6 +26,7 @@ class Services:
         zone: the time zone of the times in the ticket database.
         probe: searches for nobody, in the source of a slot or by a reader of
             ``directory.companions``, over a connection of its own; may be called in any thread.
+        newcomers: knows which value rows are young.
     """
 
     settings: Settings
@@ -38,6 +40,7 @@ class Services:
     source_states: SourceStates
     probe: Callable[[str], Observation]
     guard: Guard
+    newcomers: Newcomers
 
     def precedence(self) -> Precedence:
         """The precedence settings, with the id of the worker's user.

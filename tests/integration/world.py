@@ -26,6 +26,7 @@ from worker.inbox import Entry, Inbox
 from worker.outcomes import Outcome
 from worker.services import Services
 from worker.settings import Settings
+from worker.tickets.newcomers import Newcomers
 from worker.tickets.store import Result, TicketStore
 from worker.waiting_room import REST_SECONDS, come_back
 
@@ -70,7 +71,9 @@ class World:
         self._built.append(built)
         # The bell of the product rings for Celery, and no worker of Celery is here.
         inbox = Inbox(built.inbox.client, lambda: None, built.settings.inbox)
-        return dataclasses.replace(built, inbox=inbox)
+        # Nor does any screen write in the middle of a batch, unless a test lets one.
+        newcomers = Newcomers(built.tickets.newest_row_id, pause=lambda _: None)
+        return dataclasses.replace(built, inbox=inbox, newcomers=newcomers)
 
     def person(self, login: str, phone: str | None = "1", **more: str) -> None:
         """A customer user in the CRM."""

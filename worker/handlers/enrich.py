@@ -133,11 +133,15 @@ def converge(hints: Hints, services: Services) -> Mapping[int, Verdict]:
     services.guard.check()
     verdicts: dict[int, Verdict] = {}
     still_open = sorted(hints)
+    holding = services.newcomers.holding()
     for _ in range(services.settings.inbox.max_conflicts):
         seen = look(still_open, services, hints, services.source_states.outages())
         services.source_states.note(services.directory.observed())
         plans = [one.plan for one in seen.values() if one.plan is not None]
-        results = tracing.within("apply", services.guard.let, plans, services.tickets.apply)
+        held = holding.conflicts(plans)
+        ready = [plan for plan in plans if plan.ticket_id not in held]
+        written = tracing.within("apply", services.guard.let, ready, services.tickets.apply)
+        results = {**written, **held}
         drop_stale_copies(
             [(one.ticket, one.plan, results[i]) for i, one in seen.items() if one.plan], services
         )
@@ -148,6 +152,8 @@ def converge(hints: Hints, services: Services) -> Mapping[int, Verdict]:
         still_open = [i for i in still_open if verdicts[i].kind is Kind.CONFLICT]
         if not still_open:
             break
+        if held:
+            holding.pause()
     return verdicts
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from mapping.model import DynamicField, Labels, Plan, TicketState
@@ -41,6 +41,8 @@ PAUSE = 0.02
 """Seconds, at most and growing, that the loser of a deadlock lets the winner finish."""
 
 AGENT = "Agent"
+
+NEWEST_ROW = text("SELECT MAX(id) FROM dynamic_field_value")
 
 
 def _utc_now() -> datetime:
@@ -127,6 +129,12 @@ class SqlTicketStore:
         for start in range(0, len(changing), self._batch_size):
             results |= self._apply(changing[start : start + self._batch_size])
         return results
+
+    def newest_row_id(self) -> int:
+        """The highest id of all value rows; see ``TicketStore.newest_row_id``."""
+        with self._connect() as connection:
+            newest = connection.execute(NEWEST_ROW).scalar()
+        return int(newest or 0)
 
     def labels(self, references: Collection[tuple[str, str]]) -> Labels:
         """Names of agents; see ``TicketStore.labels``."""

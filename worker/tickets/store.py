@@ -66,7 +66,8 @@ class Conflict:
     """Somebody changed the ticket since the plan was made; nothing was written; plan anew.
 
     Attributes:
-        reason: ``ticket_gone``, ``customer_user_changed``, ``rows_changed`` or ``foreign_line``.
+        reason: ``ticket_gone``, ``customer_user_changed``, ``rows_changed``, ``foreign_line``, or
+            ``unfinished`` where a screen may be in the middle of writing (``newcomers``).
     """
 
     reason: str
@@ -132,6 +133,14 @@ class TicketStore(Protocol):
         Raises:
             TicketDatabaseUnavailable: the database does not answer; what was not committed
                 was rolled back, and applying the same plans again is harmless.
+        """
+        ...
+
+    def newest_row_id(self) -> int:
+        """The highest id of all value rows; 0 if there is none.
+
+        Raises:
+            TicketDatabaseUnavailable: the database does not answer.
         """
         ...
 
