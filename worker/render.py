@@ -37,6 +37,19 @@ COLOURS: Mapping[str, str] = {
 }
 
 
+_CONTROLS = {
+    **{code: chr(0x2400 + code) for code in range(0x20) if code != ord("\n")},
+    0x7F: "\u2421",
+    **dict.fromkeys(range(0x80, 0xA0), "\ufffd"),
+}
+"""Characters that a terminal obeys, and pictures of them."""
+
+
+def plain(text: str, style: str = "") -> Text:
+    """A text that somebody else wrote: no markup, and nothing in it is an order to a terminal."""
+    return Text(text.translate(_CONTROLS), style=style)
+
+
 def json_text(value: Any) -> str:
     """JSON as it is piped into other programs, with a line end."""
     return json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n"
@@ -59,7 +72,7 @@ def show(*parts: Table | str) -> None:
     """Print tables and lines; text is never read as markup."""
     console = Console(highlight=False)
     for part in parts:
-        console.print(part if isinstance(part, Table) else Text(part))
+        console.print(part if isinstance(part, Table) else plain(part))
 
 
 def age(seconds: float | None) -> str:
@@ -105,7 +118,7 @@ def lookup(login: str, trace: Sequence[Trace], whole: Answer, *, as_json: bool) 
     for one in trace:
         mark = "decides" if one.decides else ""
         overview.add_row(
-            source_name(one.slot), Text(one.name), Text(_answer_text(one.answer)), mark
+            source_name(one.slot), plain(one.name), plain(_answer_text(one.answer)), mark
         )
     show(overview)
     if isinstance(whole, Found) and whole.stale:
@@ -114,7 +127,7 @@ def lookup(login: str, trace: Sequence[Trace], whole: Answer, *, as_json: bool) 
     if attributes:
         rows = table("variable", "value")
         for name, value in sorted(attributes.items()):
-            rows.add_row(Text(name), Text(_value_text(value)))
+            rows.add_row(plain(name), plain(_value_text(value)))
         show("", rows)
     elif isinstance(whole, Unavailable):
         show("", f"The directory cannot tell: {whole.reason}")
@@ -140,10 +153,10 @@ def explanation(found: Explanation, *, as_json: bool) -> None:
         changes = one.decision in {Decision.WRITE, Decision.CLEAR}
         value = f"{one.current} → {one.proposed}" if changes else one.current
         rows.add_row(
-            Text(one.field),
-            Text(value),
-            Text(one.decision, style=COLOURS[one.decision]),
-            Text(_why(one)),
+            plain(one.field),
+            plain(value),
+            plain(one.decision, style=COLOURS[one.decision]),
+            plain(_why(one)),
         )
     show(rows)
 
@@ -156,7 +169,7 @@ def settings(effective: BaseModel, *, as_json: bool) -> None:
         return
     rows = table("setting", "value")
     for path, value in _leaves(tree):
-        rows.add_row(Text(path), Text(json.dumps(value, ensure_ascii=False, default=str)))
+        rows.add_row(plain(path), plain(json.dumps(value, ensure_ascii=False, default=str)))
     show(rows)
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import redis
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from worker.commands import queued
 from worker.commands.answering import Exit, Json, answering, complain
@@ -141,7 +140,7 @@ def show(
             for name, size in found.other_fields.items()
         ),
     ):
-        rows.add_row(Text(name), Text(value))
+        rows.add_row(render.plain(name), render.plain(value))
     render.show(rows)
 
 
@@ -271,6 +270,8 @@ def _is_before(client: redis.Redis, letter_id: str) -> bool:
 
 
 def _table(letters: Sequence["Extract"], now: float) -> "Table":
+    from worker import render  # noqa: PLC0415
+
     rows = queued.table("ticket", "type", "parked", "arrived", "tries", "why")
     for one in letters:
         rows.add_row(
@@ -280,7 +281,7 @@ def _table(letters: Sequence["Extract"], now: float) -> "Table":
             queued.ago(one.since.timestamp(), now),
             queued.ago(one.arrived.timestamp(), now),
             str(one.attempts),
-            Text(f"{one.reason} {one.error}"),
+            render.plain(f"{one.reason} {one.error}"),
         )
     return rows
 

@@ -99,9 +99,13 @@ def counted(events: Sequence["Extract"], total: int, which: str) -> "Sequence[Ta
 
 def kind(one: "Extract") -> Text:
     """The type of an event, short."""
-    return Text(one.fields.get("type", "").removeprefix("ticket."))
+    from worker import render  # noqa: PLC0415
+
+    return render.plain(one.fields.get("type", "").removeprefix("ticket."))
 
 
 def ticket(one: "Extract") -> Text:
     """Its ticket, as the producer named it."""
-    return Text(one.fields.get("ticket_id", ""))
+    from worker import render  # noqa: PLC0415
+
+    return render.plain(one.fields.get("ticket_id", ""))

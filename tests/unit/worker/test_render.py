@@ -202,3 +202,15 @@ def test_emitted_events_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     first, _, rest = capsys.readouterr().out.partition("\n")
     assert first == "ticket 7: event 1-0 is in the inbox"
     assert json.loads(rest) == [{"ticket_id": 7, "entry": "1-0"}]
+
+
+def test_no_value_gives_orders_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    orders = "\x1b]0;title\x07\x9b31m\x7f"
+    told = Found(CustomerUser("1", "anna", {"UserCity": f"Berlin{orders}"}))
+
+    render.lookup("anna", [trace(told)], told, as_json=False)
+    render.show(f"The directory says: {orders}")
+
+    out = capsys.readouterr().out
+    assert "Berlin" in out
+    assert [sign for sign in out if sign != "\n" and not sign.isprintable()] == []
