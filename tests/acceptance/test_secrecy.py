@@ -135,7 +135,7 @@ def test_what_processes_printed_is_collected(
     installation: Installation, request: pytest.FixtureRequest
 ) -> None:
     """Both kinds: commands that end, and those that stay."""
-    made = Cli(request.getfixturevalue("template"), installation.folder, installation.config)
+    made = Cli(request.getfixturevalue("forks"), installation.folder, installation.config)
     made("lookup", "user3")
     daemon = made.start("worker", "--concurrency", "1", "--no-beat")
     daemon.until("worker.started")
