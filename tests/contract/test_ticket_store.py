@@ -674,6 +674,26 @@ def test_a_database_that_was_away_is_used_again(
     otobo.close()
 
 
+def test_a_connection_that_was_closed_while_nobody_used_it_is_replaced_unnoticed(
+    database_of: Callable[[str], str],
+) -> None:
+    url = database_of("postgresql")
+    otobo, store = Otobo(url), new_store(url)
+    otobo.add_field("Phone")
+    ticket_id = otobo.create_ticket("jdoe")
+    made = plan(store.load([ticket_id], ["Phone"]), ticket_id, {"Phone": "1"})
+    with store._engine.connect() as kept:
+        pid: int = kept.scalar(text("SELECT pg_backend_pid()"))
+
+    with otobo.engine.connect() as other:
+        assert other.scalar(text(f"SELECT pg_terminate_backend({pid}, 10000)"))
+
+    assert store.apply([made]) == {ticket_id: Applied(("Phone",))}
+    assert otobo.values(ticket_id) == {"Phone": ["1"]}
+    store.close()
+    otobo.close()
+
+
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 def test_a_database_that_falls_silent_is_not_waited_for(
     kind: str, database_of: Callable[[str], str]
