@@ -172,7 +172,12 @@ def _mysql_options(parts: Mapping[str, str]) -> dict[str, str]:
 def _oracle_url(address: str) -> URL:
     """``//host:port/service``, or ``host=…;sid=…;port=…``."""
     if address.startswith("//"):
-        given = make_url(f"oracle+oracledb:{address}")
+        try:
+            given = make_url(f"oracle+oracledb:{address}")
+        except (ArgumentError, ValueError):
+            raise DsnError(
+                "the address of the DSN cannot be read; right: DBI:Oracle://db.example.org:1521/sales"
+            ) from None
         query = {"service_name": given.database or ""}
         return URL.create("oracle+oracledb", host=given.host, port=given.port, query=query)
     parts = _parts(address)

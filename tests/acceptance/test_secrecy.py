@@ -23,7 +23,7 @@ COMMANDS = [("check",), ("lookup", "user3"), ("explain", "1"), ("emit", "1")]
         *("the database's password", "the database's url", "the database's url, odd"),
         *("the database's url, in pieces", "MariaDB's password", "an option of the url"),
         *("Redis' password", "Redis' url", "Redis' url, odd", "the directory's password"),
-        *("the source's password", "the source's url", "the source's DSN", "a slash in the url"),
+        *("the source's password", "the source's url", "the source's DSN", "a password for a port"),
     ],
 )
 def test_a_wrong_password_is_never_repeated(
@@ -50,9 +50,9 @@ def test_a_wrong_password_is_never_repeated(
         "an option of the url": {
             "FIELDFARE_TICKETS__URL": f"postgresql://{there}?passwort={PASSWORD}"
         },
-        "a slash in the url": {
-            "FIELDFARE_TICKETS__URL": f"postgresql://me:{PASSWORD}/x@127.0.0.1/x",
-            f"{source}URL": f"mysql://me:{PASSWORD}/x@127.0.0.1/x",
+        "a password for a port": {
+            "FIELDFARE_TICKETS__URL": f"postgresql://me@127.0.0.1:{PASSWORD}/x",
+            f"{source}URL": f"mysql://me@127.0.0.1:{PASSWORD}/x",
         },
         "Redis' password": {"FIELDFARE_REDIS__PASSWORD": ODD},
         "Redis' url": {"FIELDFARE_REDIS__URL": f"redis://me:{quote(ODD, safe='')}@{redis_there}"},

@@ -83,6 +83,7 @@ def test_a_url_gets_the_driver_and_the_password_that_it_lacks(given: str, url: s
         ("Pg:dbname=x", "does not begin with DBI"),
         ("DBI:Pg:dbname=x;port=fivethousand", "the port of the DSN is not a number"),
         ("DBI:ODBC:mydsn", "needs Type = mssql or mysql"),
+        ("DBI:Oracle://db:hunter2/sales", "the address of the DSN cannot be read"),
     ],
 )
 def test_a_dsn_that_cannot_be_understood_is_answered_with_what_is_right(
@@ -92,7 +93,7 @@ def test_a_dsn_that_cannot_be_understood_is_answered_with_what_is_right(
         url_of(DSN=dsn)
 
 
-@pytest.mark.parametrize("url", ["postgresql:/u:hunter2@db", "postgresql://u:hunter2/x@db/cust"])
+@pytest.mark.parametrize("url", ["postgresql:/u:hunter2@db", "postgresql://u@db:hunter2/cust"])
 def test_a_broken_url_is_not_repeated_because_it_may_hold_a_password(url: str) -> None:
     with pytest.raises(DsnError) as caught:
         url_of(url=url)
