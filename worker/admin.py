@@ -61,7 +61,7 @@ def configure(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]:
             "unacked_mutex_key": f"{QUEUE}.unacked_mutex",
         },
         # Answers, for a short time, in Redis: fieldfare:celery:celery-task-meta-<task id>.
-        "result_backend": redis_url,
+        "result_backend": broker.celery_url(redis_url),
         "result_backend_transport_options": {
             **common["result_backend_transport_options"],
             "global_keyprefix": broker.KEY_PREFIX,
@@ -71,7 +71,7 @@ def configure(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]:
         "result_expires": RESULT_SECONDS,
         "redis_socket_timeout": 30.0,
         "redis_socket_connect_timeout": 5.0,
-        "redis_socket_keepalive": True,
+        "redis_socket_keepalive": not redis_url.startswith("unix:"),
         "redis_backend_health_check_interval": 10,
         "task_ignore_result": False,
         **({"redis_backend_use_ssl": broker.CHECKED_TLS} if broker.is_tls(redis_url) else {}),

@@ -6,7 +6,7 @@ each add their queue and what is theirs.
 
 import math
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 import redis
 import structlog
@@ -86,7 +86,7 @@ def configuration(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]
     time_limit = _TIME_LIMIT + math.ceil(_TIMES_ASKED * lookup_seconds)
     visibility_timeout = 4 * time_limit
     return {
-        "broker_url": redis_url,
+        "broker_url": celery_url(redis_url),
         # Without a word about certificates behind rediss://, kombu would take any.
         **({"broker_use_ssl": CHECKED_TLS} if is_tls(redis_url) else {}),
         # Messages: JSON only, so that nobody who can write to the queue can run code.
@@ -130,6 +130,15 @@ def configuration(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]
         "worker_hijack_root_logger": False,  # worker.logs decides how lines look
         "task_create_missing_queues": False,
     }
+
+
+def celery_url(url: str) -> str:
+    """A URL of Redis as Celery writes it, which has a word of its own for a Unix socket."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return url
+    database = dict(parse_qsl(parts.query)).get("db", "0")
+    return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={database}"
 
 
 def impatient(url: str, name: str, seconds: float = 5.0) -> redis.Redis:

@@ -47,7 +47,7 @@ def connect(url: str) -> redis.Redis:
         decode_responses=False,  # an event may hold bytes that are not UTF-8
         socket_timeout=30,
         socket_connect_timeout=5,
-        socket_keepalive=True,
+        **({} if url.startswith("unix:") else {"socket_keepalive": True}),
         health_check_interval=10,
         client_name="fieldfare-inbox",
     )
