@@ -44,7 +44,7 @@ conformance: $(TEST) servers ## Play what a real OTOBO 11 was seen to do, and co
 
 faults: $(TEST) servers ## Kill, freeze and starve everything at length (hours; FAULT=1 for one of the seven)
 	@$(BIN)/pytest $(or $(wildcard $(if $(FAULT),tests/faults/test_fault_$(FAULT)_*.py)),tests/faults) \
-		--faults long --fault-results tests/faults/results --timeout 14400
+		--faults long --fault-results tests/faults/results
 
 bench: $(TEST) $(BENCH) servers ## Measure beside an empty Celery task (ten minutes; SHARE=0.05 for a short run)
 	@$(BIN)/python -m benchmarks $(if $(SHARE),--share $(SHARE) --results build/bench)

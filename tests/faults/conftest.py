@@ -18,6 +18,14 @@ from worker.app import caller, configure, make_app
 from worker.inbox import Inbox, connect
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A fault takes as long as it takes; what hangs is found by ``workers.PATIENCE``."""
+    seconds = FORMS[config.getoption("--faults")].timeout
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(seconds))
+
+
 @pytest.fixture(scope="session")
 def form(pytestconfig: pytest.Config) -> Form:
     """The numbers of the form that was asked for."""

@@ -76,9 +76,14 @@ class ClearOutcomes:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The numbers of all faults."""
+    """The numbers of all faults.
+
+    Attributes:
+        timeout: seconds after which a test is given up, on a machine that does much else.
+    """
 
     name: Literal["short", "long"]
+    timeout: float
     killed_workers: KilledWorkers
     lost_redis: LostRedis
     silent_directory: SilentDirectory
@@ -90,6 +95,7 @@ class Form:
 
 SHORT = Form(
     name="short",
+    timeout=600,
     killed_workers=KilledWorkers(kills=6, events=3_000),
     lost_redis=LostRedis(kills=2, events=1_000, tries=2),
     silent_directory=SilentDirectory(events=300),
@@ -101,6 +107,7 @@ SHORT = Form(
 
 LONG = Form(
     name="long",
+    timeout=6 * 3600,
     killed_workers=KilledWorkers(kills=100, events=100_000),
     lost_redis=LostRedis(kills=50, events=25_000, tries=8),
     silent_directory=SilentDirectory(events=10_000),
