@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from directory.model import Found, Unavailable
-from worker.commands import guard, interrupting
+from worker.commands import customer_users, guard, interrupting
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.beat import beat
 from worker.commands.check import check
@@ -203,6 +203,7 @@ def demo(
         run(keep=keep, as_json=as_json)
 
 
+app.add_typer(customer_users.app, name="customer-user")
 app.add_typer(guard.app, name="guard")
 app.command()(beat)
 app.command()(check)

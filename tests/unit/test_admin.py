@@ -1,5 +1,6 @@
 """The admin application: another queue, other tasks, and answers that do not stay for long."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,9 @@ from structlog.testing import capture_logs
 
 from directory.config import SqlSourceConfig
 from directory.directory import Directory
+from directory.errors import SourceUnavailable
 from directory.model import Absent, Answer, CustomerUser, Found, Unavailable
+from directory.search import Matches, Query, matching
 from worker import app as ticket_app
 from worker.admin import configure, make_app
 from worker.handlers import customer_users
@@ -30,6 +33,7 @@ class OneSource:
                 "customer_key": "l",
                 "customer_id": "i",
                 "map": {"UserLogin": "l"},
+                "customer_user_search_fields": ["l"],
             }
         )
 
@@ -38,6 +42,14 @@ class OneSource:
 
     def login_key(self, login: str) -> str:
         return login
+
+    def search(self, query: Query) -> Matches:
+        match self.answer:
+            case Found(customer_user=user):
+                return matching(query, [(user, {"l": user.login})])
+            case Unavailable(slot=slot, reason=reason):
+                raise SourceUnavailable(slot, reason)
+        return Matches(())
 
 
 def directory(answer: Answer) -> Directory:
@@ -93,7 +105,7 @@ def test_the_application_knows_admin_tasks_only(app: Celery) -> None:
     )
     own = {name for name in app.tasks if not name.startswith("celery.")}
 
-    assert own == {"customer_user.get"}
+    assert own == {"customer_user.get", "customer_user.find", "customer_user.list"}
     assert own.isdisjoint(tickets.tasks)
     assert app.conf.task_default_queue == "admin"
     assert set(app.conf.task_queues) == {"admin"}
@@ -119,6 +131,83 @@ def test_a_login_that_is_no_text_is_the_callers_fault(app: Celery, login: Any) -
         app.tasks["customer_user.get"](login)
 
     assert app.tasks["customer_user.get"].throws == (TypeError,)
+
+
+FOUND = {
+    "login": "Anna",
+    "source": "CustomerUser3",
+    "name": "",
+    "attributes": {
+        "UserLogin": "Anna",
+        "UserMobile": ["1", "2"],
+        "UserPhoto": {"base64": "/w=="},
+    },
+}
+
+
+def test_customer_users_are_found_and_listed_without_secrets(app: Celery) -> None:
+    found = app.tasks["customer_user.find"]("AN", limit=1)
+    listed = app.tasks["customer_user.list"](fields={"UserLogin": ["a*", "b*"]}, count=True)
+
+    assert found == {"customer_users": [FOUND], "more": [], "unanswered": []}
+    assert listed == {**found, "total": 1}
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_a_search_is_logged_without_the_term(app: Celery) -> None:
+    with capture_logs() as logs:
+        app.tasks["customer_user.find"]("an")
+
+    assert logs == [
+        {"event": "customer_user.searched", "log_level": "info", "found": 1, "unanswered": []}
+    ]
+
+
+def test_a_source_that_was_not_searched_is_told() -> None:
+    away = make_app(lambda: configure(NOWHERE), lambda: directory(Unavailable("3", "refused")))
+
+    for told in (away.tasks["customer_user.find"]("an"), away.tasks["customer_user.list"]()):
+        assert told["customer_users"] == []
+        assert told["unanswered"] == [{"source": "CustomerUser3", "reason": "refused"}]
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "said"),
+    [
+        ("find", {"term": " "}, "the term is empty"),
+        ("find", {"term": "a", "source": "CustomerUser9"}, "there are CustomerUser3"),
+        ("find", {"term": "a", "limit": 0}, "limit must be from 1"),
+        ("list", {"fields": {"UserCity": "x"}}, "no source has a field UserCity"),
+        ("list", {"fields": {"UserLogin": 1}}, "UserLogin must be a text, a list"),
+        ("list", {"order": ["UserLogin", "-UserLogin"]}, "order names a field twice"),
+        ("list", {"offset": -1}, "offset must be from 0"),
+    ],
+)
+def test_a_search_that_cannot_be_made_is_refused_with_data(
+    app: Celery, task: str, arguments: Mapping[str, Any], said: str
+) -> None:
+    told = app.tasks[f"customer_user.{task}"](**arguments)
+
+    assert told["error"] == "wrong_criteria"
+    assert said in told["message"]
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "said"),
+    [
+        ("find", {"term": 1}, "term must be a text, not int"),
+        ("find", {"term": "a", "limit": True}, "limit must be a number or null, not bool"),
+        ("find", {"term": "a", "page": 2}, "no argument page; there are limit"),
+        ("list", {"order": [1]}, "order must be a list of texts"),
+        ("list", {"fields": ["a"]}, "fields must be a table or null, not list"),
+        ("list", {"invalid": "yes"}, "invalid must be true or false, not str"),
+    ],
+)
+def test_arguments_of_a_wrong_kind_are_the_callers_fault(
+    app: Celery, task: str, arguments: Mapping[str, Any], said: str
+) -> None:
+    with pytest.raises(TypeError, match=said):
+        app.tasks[f"customer_user.{task}"](**arguments)
 
 
 def test_answers_lie_under_our_prefix_for_a_short_time(app: Celery) -> None:

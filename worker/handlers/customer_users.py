@@ -32,7 +32,7 @@ def get(login: str, directory: Directory) -> dict[str, Any]:
                 "answer": "found",
                 "source": source_name(found.slot),
                 "customer_user": found.login,
-                "attributes": _plain(found.attributes),
+                "attributes": plain(found.attributes),
             }
         case Unavailable(slot=slot, reason=reason):
             source = source_name(slot)
@@ -45,7 +45,8 @@ def get(login: str, directory: Directory) -> dict[str, Any]:
     return {"login": login, "answer": "absent", "source": None, "reason": answer.reason}
 
 
-def _plain(attributes: Attributes) -> dict[str, Any]:
+def plain(attributes: Attributes) -> dict[str, Any]:
+    """Attributes as plain data, without secrets."""
     return {name: _json(value) for name, value in sorted(attributes.items()) if name not in SECRETS}
 
 
