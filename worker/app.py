@@ -29,12 +29,13 @@ BELL_EXPIRES = 5
 log = structlog.get_logger("fieldfare")
 
 
-def make_app(
+def make_app(  # noqa: PLR0913, PLR0917 - what each task calls
     configuration: Callable[[], Mapping[str, Any]],
     inbox: Callable[[], Inbox],
     handle: Handle,
     come_back: Callable[[], bool],
     sweep: Callable[[], object],
+    second_look: Callable[[], object],
 ) -> Celery:
     """An application that knows the ticket tasks and nothing else.
 
@@ -45,10 +46,11 @@ def make_app(
         come_back: probes sources and lets waiting events back into the inbox; says whether it
             should be called again soon.
         sweep: appends events for what the ticket history tells and no event told.
+        second_look: takes out rows beside which a screen's came to stand.
     """
     application = broker.Application("fieldfare", set_as_current=False)
     application.add_defaults(configuration)
-    tickets.register(application, inbox, handle, come_back, sweep)
+    tickets.register(application, inbox, handle, come_back, sweep, second_look)
     return application
 
 
@@ -70,6 +72,7 @@ def configure(redis_url: str, sweep_every: float, lookup_seconds: float = 0.0) -
         "beat_schedule": {
             "ring": _every(1.0, tickets.DRAIN, expires=BELL_EXPIRES),
             "release": _every(10.0, tickets.RELEASE),
+            "second_look": _every(5.0, tickets.SECOND_LOOK),
             "tidy": _every(60.0, tickets.TIDY),
             "sweep": _every(sweep_every, tickets.SWEEP),
         },
@@ -138,7 +141,14 @@ def _sweep() -> int:
     return sweep(bootstrap.services())
 
 
-app = make_app(_configuration, _inbox, _handle, _come_back, _sweep)
+def _second_look() -> int:
+    from worker import bootstrap  # noqa: PLC0415
+    from worker.handlers.second_look import look_again  # noqa: PLC0415
+
+    return look_again(bootstrap.services())
+
+
+app = make_app(_configuration, _inbox, _handle, _come_back, _sweep, _second_look)
 garbage.attach()
 heartbeat.attach(app)
 metrics_server.attach(app)

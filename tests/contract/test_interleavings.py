@@ -7,7 +7,7 @@ A test acts at an exact moment by way of the store's own connection, and never w
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +19,7 @@ from mapping.model import Change, Decision, FieldDecision, Plan, Reason, ValueRo
 from tests.otobo import AGENT, ROOT, WORKER, WORKER_LOGIN, Otobo
 from worker.tickets.engine import ticket_engine
 from worker.tickets.sql import SqlTicketStore
-from worker.tickets.store import Applied, Conflict, TicketDatabaseUnavailable
+from worker.tickets.store import Applied, Conflict, Result, TicketDatabaseUnavailable
 
 Act = Callable[[], object]
 
@@ -452,3 +452,66 @@ def test_a_statement_that_takes_too_long_makes_the_database_unavailable(
         with pytest.raises(TicketDatabaseUnavailable, match=r"57014|1969"):
             store.apply([plan])
     store.close()
+
+
+# -- long after COMMIT
+
+
+def added(results: Mapping[int, Result]) -> dict[tuple[int, int], Collection[int]]:
+    """What a second look is to be told."""
+    return {
+        (ticket_id, field_id): ids
+        for ticket_id, result in results.items()
+        if isinstance(result, Applied)
+        for field_id, ids in result.added.items()
+    }
+
+
+@pytest.mark.parametrize("new", ["ours", ("a", "b")])
+def test_our_row_is_taken_out_where_a_screens_insert_came_after_all_that_apply_does(
+    otobo: Otobo, store: SqlTicketStore, new: str | tuple[str, ...]
+) -> None:
+    ticket_id = otobo.create_ticket("jdoe")
+    plan = plan_for(store, ticket_id, Phone=new, Fax="ours")
+    # The screen's DELETE passes by our row, which is not committed yet.
+    with before_commit(store, lambda: otobo.delete_value(ticket_id, "Phone")):
+        results = store.apply([plan])
+    otobo.insert_value(ticket_id, "Phone", value_text="screen")
+    assert len(otobo.values(ticket_id)["Phone"]) == len(plan.changes[0].insert) + 1
+
+    assert store.take_out(added(results)) == {}, "its history line is not there yet"
+    otobo.add_line(
+        ticket_id, FIELD_UPDATE, "%%FieldName%%Phone%%Value%%screen%%OldValue%%", user_id=AGENT
+    )
+    taken = store.take_out(added(results))
+
+    phone = plan.changes[0].field_id
+    assert taken == {(ticket_id, phone): set(added(results)[ticket_id, phone])}
+    assert otobo.values(ticket_id) == {"Fax": ["ours"], "Phone": ["screen"]}
+    assert store.take_out(added(results)) == {}
+
+
+def test_a_second_look_waits_for_a_worker_who_writes(
+    otobo: Otobo, store: SqlTicketStore, ticket_database: str
+) -> None:
+    ticket_id = otobo.create_ticket("jdoe")
+    results = store.apply([plan_for(store, ticket_id, Phone="ours")])
+    otobo.insert_value(ticket_id, "Phone", value_text="screen")
+    otobo.add_line(
+        ticket_id, FIELD_UPDATE, "%%FieldName%%Phone%%Value%%screen%%OldValue%%", user_id=AGENT
+    )
+    other = SqlTicketStore(ticket_engine(ticket_database), worker_user=WORKER_LOGIN)
+    plan = plan_for(other, ticket_id, Phone="newer")
+    with ThreadPoolExecutor(1) as threads:
+        looks = []
+
+        def begin_to_look() -> None:
+            looks.append(threads.submit(store.take_out, added(results)))
+            wait_until_somebody_waits(otobo)
+
+        with before(other, STAMP, begin_to_look):
+            other.apply([plan])
+        assert looks[0].result() == {}, "the newest line is a worker's"
+    other.close()
+
+    assert otobo.values(ticket_id) == {"Phone": ["newer"]}

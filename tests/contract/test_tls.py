@@ -267,7 +267,8 @@ def by_celery(url: str) -> bool:
         lambda: app.configure(url, 60),
         lambda: pytest.fail("nobody appends"),
         lambda _: [],
-        lambda _: None,
+        lambda: False,
+        lambda: None,
         lambda: None,
     )
     try:

@@ -91,7 +91,12 @@ def ringing(redis_of_faults: servers.RedisServer) -> Iterator[Inbox]:
 
     box = Inbox(client, ring)
     application = make_app(
-        lambda: configure(url, NEVER), lambda: box, lambda _: [], lambda: False, lambda: None
+        lambda: configure(url, NEVER),
+        lambda: box,
+        lambda _: [],
+        lambda: False,
+        lambda: None,
+        lambda: None,
     )
     yield box
     application.close()

@@ -55,4 +55,10 @@ def sweep() -> None:
     """There is no history here."""
 
 
-app = make_app(lambda: configure(URL, sweep_every=3600), inbox, handle, come_back, sweep)
+def second_look() -> None:
+    """No rows are added here."""
+
+
+app = make_app(
+    lambda: configure(URL, sweep_every=3600), inbox, handle, come_back, sweep, second_look
+)

@@ -25,7 +25,12 @@ def app() -> Celery:
         raise TicketDatabaseUnavailable("OperationalError: refused")
 
     return make_app(
-        lambda: configure(NOWHERE, 60), lambda: inbox, lambda _: [], lambda: False, interrupted
+        lambda: configure(NOWHERE, 60),
+        lambda: inbox,
+        lambda _: [],
+        lambda: False,
+        interrupted,
+        interrupted,
     )
 
 
@@ -48,6 +53,7 @@ def test_the_application_knows_ticket_tasks_only(app: Celery) -> None:
         "inbox.drain",
         "inbox.release",
         "inbox.tidy",
+        "tickets.second_look",
         "tickets.sweep",
     }
 
@@ -59,18 +65,19 @@ def test_everything_that_beat_asks_for_is_known(app: Celery) -> None:
 
 
 def test_two_applications_do_not_share_their_tasks(app: Celery) -> None:
-    other = make_app(dict, lambda: None, lambda _: [], lambda: False, lambda: None)
+    other = make_app(dict, lambda: None, lambda _: [], lambda: False, lambda: None, lambda: None)
 
     assert app.tasks["inbox.drain"].app is app
     assert other.tasks["inbox.drain"].app is other
 
 
-def test_a_sweep_without_its_database_is_left_to_the_next_one(app: Celery) -> None:
+@pytest.mark.parametrize("task", ["sweep", "second_look"])
+def test_a_task_without_its_database_is_left_to_the_next_one(app: Celery, task: str) -> None:
     with capture_logs() as logs:
-        app.tasks["tickets.sweep"]()
+        app.tasks[f"tickets.{task}"]()
 
     assert [(line["event"], line["log_level"]) for line in logs] == [
-        ("sweep.interrupted", "warning")
+        (f"{task}.interrupted", "warning")
     ]
 
 

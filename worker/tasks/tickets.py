@@ -24,18 +24,20 @@ DRAIN = "inbox.drain"
 RELEASE = "inbox.release"
 TIDY = "inbox.tidy"
 SWEEP = "tickets.sweep"
+SECOND_LOOK = "tickets.second_look"
 CREATED = "ticket.created"
 CUSTOMER_CHANGED = "ticket.customer_changed"
 
 log = structlog.get_logger("fieldfare")
 
 
-def register(
+def register(  # noqa: PLR0913, PLR0917 - what each task calls
     app: Celery,
     inbox: Callable[[], Inbox],
     handle: Handle,
     come_back: Callable[[], bool],
     sweep: Callable[[], object],
+    second_look: Callable[[], object],
 ) -> None:
     """Add the ticket tasks to an application.
 
@@ -46,6 +48,7 @@ def register(
         come_back: probes sources and lets waiting events back into the inbox; says whether it
             should be called again soon.
         sweep: appends events for what the ticket history tells and no event told.
+        second_look: takes out rows beside which a screen's came to stand.
     """
     stopping = threading.Event()
 
@@ -77,12 +80,20 @@ def register(
         except OUTAGES as error:
             log.warning("sweep.interrupted", error=type(error).__name__)  # the next one goes on
 
+    def look_again() -> None:
+        """Take out rows of ours beside which a screen's came to stand."""
+        try:
+            second_look()
+        except OUTAGES as error:
+            log.warning("second_look.interrupted", error=type(error).__name__)  # the next goes on
+
     tasks: dict[str, Callable[..., None]] = {
         **_producers_tasks(inbox),
         DRAIN: drain_inbox,
         RELEASE: release,
         TIDY: tidy,
         SWEEP: sweep_history,
+        SECOND_LOOK: look_again,
     }
     for name, run in tasks.items():
         app.task(name=name, shared=False)(run)  # else it is a task of every application

@@ -150,9 +150,8 @@ def take_back(
     """The second look, after COMMIT: which of our rows have a stranger beside them?
 
     Such a row was inserted by a screen whose DELETE came before our row could be seen; the
-    screen is the later one, so ours has to go. What stays unseen is a screen that found no row
-    to delete before our COMMIT and inserts only after this look: both rows stand then, until
-    either side writes the field again.
+    screen is the later one, so ours has to go. A screen that found no row to delete before our
+    COMMIT and inserts only after this look is seen by ``second_look``, some seconds later.
 
     Args:
         connection: to the ticket database.

@@ -7,6 +7,7 @@ ticket system besides.
 
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
@@ -20,7 +21,9 @@ from worker.tickets.engine import WRITING, Fault, for_reading, kind_of, reason, 
 from worker.tickets.history import stamp
 from worker.tickets.interference import find_conflicts, take_back
 from worker.tickets.reading import Definitions, read_tickets
+from worker.tickets.second_look import crowded, strangers_beside
 from worker.tickets.store import (
+    Added,
     Applied,
     Conflict,
     Loaded,
@@ -136,6 +139,25 @@ class SqlTicketStore:
             newest = connection.execute(NEWEST_ROW).scalar()
         return int(newest or 0)
 
+    def take_out(self, added: Added) -> Added:
+        """Take our rows out again; see ``TicketStore.take_out``."""
+        taken: dict[tuple[int, int], Collection[int]] = {}
+        keys = sorted(added)
+        for start in range(0, len(keys), LOAD_SIZE):
+            part: Added = {key: added[key] for key in keys[start : start + LOAD_SIZE]}
+            with self._connect() as connection:
+                part = crowded(connection, part)
+            if not part:
+                continue
+            with self._connect(writing=True) as connection:
+                system = self._system(connection, writing=True)
+                with connection.begin():
+                    part = strangers_beside(connection, system, part)
+                    if part:
+                        delete_values(connection, (id_ for ids in part.values() for id_ in ids))
+            taken |= part
+        return taken
+
     def labels(self, references: Collection[tuple[str, str]]) -> Labels:
         """Names of agents; see ``TicketStore.labels``."""
         ids = {int(key) for kind, key in references if kind == AGENT and key.isdecimal()}
@@ -202,13 +224,18 @@ class SqlTicketStore:
         if taken:
             with self._connect(writing=True) as connection, connection.begin():
                 delete_values(connection, (id_ for ids in taken.values() for id_ in ids))
+        added: dict[int, dict[int, frozenset[int]]] = defaultdict(dict)
+        for (ticket_id, field_id), ids in written.beside.items():
+            if (ticket_id, field_id) not in taken:
+                added[ticket_id][field_id] = ids
         return {
             plan.ticket_id: Applied(
                 tuple(
                     change.field_name
                     for change in plan.changes
                     if (plan.ticket_id, change.field_id) not in taken
-                )
+                ),
+                added.get(plan.ticket_id, {}),
             )
             for plan in plans
             if plan.ticket_id not in written.conflicts

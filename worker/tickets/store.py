@@ -1,7 +1,7 @@
 """What Fieldfare needs of a ticket system: read tickets in batches, apply plans safely."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from mapping.model import DynamicField, Labels, Plan, TicketState
@@ -56,9 +56,12 @@ class Applied:
 
     Attributes:
         fields: names of the fields that were written.
+        added: ids of our rows in the fields to which rows were added, by field id; a screen may
+            still insert beside them, see ``TicketStore.take_out``.
     """
 
     fields: tuple[str, ...]
+    added: Mapping[int, Collection[int]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,9 @@ class Refused:
 
     reason: str
 
+
+Added: TypeAlias = Mapping[tuple[int, int], Collection[int]]
+"""Ids of our rows, by ticket id and field id, where at least one was added."""
 
 Result: TypeAlias = Applied | Conflict | Refused
 
@@ -141,6 +147,22 @@ class TicketStore(Protocol):
 
         Raises:
             TicketDatabaseUnavailable: the database does not answer.
+        """
+        ...
+
+    def take_out(self, added: Added) -> Added:
+        """Delete our rows where a screen's row came to stand beside them after ``apply``.
+
+        Meant to be called some seconds later, and again: see ``worker.tickets.second_look``.
+
+        Args:
+            added: ids of our rows, by ticket id and field id.
+
+        Returns:
+            The part of ``added`` that was deleted.
+
+        Raises:
+            TicketDatabaseUnavailable: the database does not answer; calling again is harmless.
         """
         ...
 
