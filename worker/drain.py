@@ -6,8 +6,9 @@ the stream gives nothing or its time is up.
 
 Who is to blame decides what happens: an error of the event counts as an attempt; a ticket
 database, a directory or a Redis that cannot work, or a guard that stopped writing, counts as
-nothing and ends the drain, and the entries stay pending; an entry that no worker has survived, time
-after time while it was handled alone, is parked.
+nothing and ends the drain, and the entries stay pending. A batch that takes longer than a task may
+is handled entry by entry. An entry that no worker has survived or finished in time, time after time
+while it was handled alone, is parked.
 """
 
 import socket
@@ -25,6 +26,7 @@ from typing import TypeAlias
 
 import redis
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 
 from directory.errors import DirectoryError
 from worker import metrics
@@ -107,6 +109,8 @@ def drain(
         if consumer.outage != type(error).__name__:
             log.warning("drain.interrupted", error=type(error).__name__, reason=_reason(error))
         consumer.outage = type(error).__name__
+    except SoftTimeLimitExceeded:
+        log.warning("drain.out_of_time")  # the next one goes on, before this one is killed
     else:
         if consumer.outage:
             log.info("drain.resumed", after=consumer.outage)
@@ -121,7 +125,11 @@ def _batches(inbox: Inbox, consumer: Consumer, clock: Callable[[], float]) -> It
     held = inbox.held(consumer.name)
     if fresh := [entry for entry in held if entry.deliveries == 1]:
         yield fresh
-    yield from ([entry] for entry in held if entry.deliveries > 1)
+    for alone in (entry for entry in held if entry.deliveries > 1):
+        yield [alone]
+        if clock() >= begin + seconds:
+            inbox.ring()
+            return
     # Half of the time at most, or the heritage of a killed worker would hold up what is fresh.
     while consumer.look_for_abandoned_at <= clock() < begin + seconds / 2:
         entry = inbox.returned(consumer.name)
@@ -156,6 +164,10 @@ def _handled(
     except OUTAGES as error:
         if entries[0].deliveries > 1 and not isinstance(error, REDIS_OUTAGES):
             inbox.forgive(entries[0], consumer.name)
+        raise
+    except SoftTimeLimitExceeded:
+        # Which of them is slow is not known, nor whether it is any of them: each gets its own time.
+        inbox.set_apart(entries, consumer.name)
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not fail other events
         if len(entries) > 1:

@@ -184,6 +184,15 @@ class Inbox:
         """
         self.client.xclaim(EVENTS, GROUP, consumer, 0, [entry.id], retrycount=2, justid=True)
 
+    def set_apart(self, entries: Sequence[Entry], consumer: str) -> None:
+        """Have entries of a consumer handled alone from now on, as after a worker's death.
+
+        One that was alone counts as handed over once more.
+        """
+        deliveries = max(1, *(entry.deliveries for entry in entries)) + 1
+        ids: list[Any] = [entry.id for entry in entries]
+        self.client.xclaim(EVENTS, GROUP, consumer, 0, ids, retrycount=deliveries, justid=True)
+
     # Leaving
 
     def settle(self, ids: Sequence[str], history_ids: Mapping[int, int] | None = None) -> None:

@@ -6,6 +6,7 @@ from threading import Event
 
 import pytest
 import redis
+from celery.exceptions import SoftTimeLimitExceeded
 from structlog.testing import capture_logs
 
 from tests.inbox_stats import Stats, stats
@@ -318,6 +319,65 @@ def test_an_outage_that_becomes_another_is_logged_again(
         drain(inbox, consumer, out_of_order, clock)
 
     assert [line["error"] for line in logs] == ["TicketDatabaseUnavailable", "TicketDatabaseMisfit"]
+
+
+def test_a_batch_that_takes_too_long_is_nobodys_fault_and_each_gets_its_own_time(
+    inbox: Inbox, consumer: Consumer, clock: Clock
+) -> None:
+    fill(inbox, 3)
+    handler = Handler()
+
+    def slow(_entries: Sequence[Entry]) -> list[Outcome]:
+        raise SoftTimeLimitExceeded
+
+    with capture_logs() as logs:
+        assert drain(inbox, consumer, slow, clock) == 0
+    assert [line["event"] for line in logs] == ["drain.out_of_time"]
+    assert {entry.attempts for entry in inbox.held(consumer.name)} == {0}
+
+    assert drain(inbox, consumer, handler, clock) == 3
+    assert handler.batches == [["1"], ["2"], ["3"]]
+    assert empty(stats(inbox))
+
+
+def test_an_event_that_always_takes_too_long_is_parked_and_holds_up_no_other(
+    inbox: Inbox, consumer: Consumer, clock: Clock
+) -> None:
+    fill(inbox, 3)
+    handler = Handler()
+
+    def handle(entries: Sequence[Entry]) -> list[Outcome]:
+        if any(entry.fields["ticket_id"] == "2" for entry in entries):
+            raise SoftTimeLimitExceeded
+        return handler(entries)
+
+    drains = 0
+    while not empty(stats(inbox)):
+        drain(inbox, consumer, handle, clock)
+        drains += 1
+        assert drains < 10
+
+    assert handler.batches == [["1"], ["3"]]
+    (letter,) = dead_letters.read(inbox)
+    assert (letter.reason, letter.fields["ticket_id"]) == ("killed_workers", "2")
+    # Once with the others, and then as often alone as any other event is tried.
+    assert drains == 1 + inbox.settings.max_attempts + 1
+
+
+def test_what_is_handled_alone_leaves_a_drain_that_is_over_to_the_next(
+    inbox: Inbox, consumer: Consumer, clock: Clock, bell: Bell
+) -> None:
+    fill(inbox, 3)
+    inbox.set_apart(inbox.read(consumer.name), consumer.name)
+    inbox.silence()
+    handler = Handler()
+
+    def handle(entries: Sequence[Entry]) -> list[Outcome]:
+        clock.now += inbox.settings.drain_seconds
+        return handler(entries)
+
+    assert drain(inbox, consumer, handle, clock) == 1
+    assert bell.calls == 2, "the producer's call, and the one for the rest"
 
 
 @contextmanager
