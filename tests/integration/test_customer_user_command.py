@@ -101,6 +101,13 @@ def test_values_are_never_read_as_markup(run: Run) -> None:
     assert "[red]Huber" in run("find", "anna").stdout
 
 
+def test_values_give_no_orders_to_the_terminal(run: Run, settings: Path) -> None:
+    with closing(sqlite3.connect(settings.parent / "tickets.sqlite")) as database, database:
+        database.execute("UPDATE people SET first = 'J\x1b[2Jane' WHERE login = 'jdoe'")
+
+    assert "\x1b" not in run("find", "jdoe").stdout
+
+
 def test_json_holds_the_attributes_and_what_is_missing(run: Run) -> None:
     told = json.loads(run("find", "ÄN", "--json").stdout)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.settings import load
@@ -150,7 +149,7 @@ def _show(told: Told) -> None:
     if told["customer_users"]:
         rows = render.table("login", "name", "source")
         for one in told["customer_users"]:
-            rows.add_row(Text(one["login"]), Text(one["name"]), one["source"])
+            rows.add_row(render.plain(one["login"]), render.plain(one["name"]), one["source"])
         render.show(rows)
     _say_what_is_missing(told)
 
