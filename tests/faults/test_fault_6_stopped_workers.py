@@ -49,20 +49,22 @@ def test_a_stopped_worker_finishes_what_it_holds_and_nothing_more(  # noqa: PLR0
         random.choices(known, k=numbers.events), before=random.choices(known, k=numbers.events)
     )
     events = system.change_all(tickets, random.choices(known, k=numbers.events))
-    append(inbox.client)(shuffled(events, random))
+    mixed = shuffled(events, random)
+    share = len(mixed) // (numbers.stops + 1) + 1
+    send = append(inbox.client)
     fleet = workers(system, {"CustomerUser": people.sql_source()})
-    length = inbox.client.xlen("fieldfare:events")
 
     slowest, unfinished = 0.0, 0
-    for number in range(numbers.stops, 0, -1):
+    for number in range(numbers.stops):
+        send(mixed[number * share : (number + 1) * share])  # so that there is work for everybody
         worker = fleet.start()
-        fleet.left(inbox, length * number // (numbers.stops + 1))
         fleet.until(lambda: stats(inbox).pending, "it holds events")
         told = time.monotonic()
         worker.terminate()
         assert worker.ended(patience) == 0, worker.said()[-4000:]
         slowest = max(slowest, time.monotonic() - told)
         unfinished += sum(stats(inbox).pending.values())
+    send(mixed[numbers.stops * share :])
     fleet.start()
     fleet.rest(inbox)
 
