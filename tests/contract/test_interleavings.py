@@ -491,6 +491,45 @@ def test_our_row_is_taken_out_where_a_screens_insert_came_after_all_that_apply_d
     assert store.take_out(added(results)) == {}
 
 
+def test_our_row_is_taken_out_of_a_field_that_a_screen_had_begun_to_empty(
+    otobo: Otobo, store: SqlTicketStore
+) -> None:
+    ticket_id = otobo.create_ticket("jdoe")
+    otobo.insert_value(ticket_id, "Phone", value_text="old")
+    plan = plan_for(store, ticket_id, Phone="ours", Fax="ours")
+    otobo.delete_value(ticket_id, "Phone")  # the screen's, and it inserts nothing
+    assert isinstance(store.apply([plan])[ticket_id], Conflict)
+    plan = plan_for(store, ticket_id, Phone="ours", Fax="ours")
+    results = store.apply([plan])
+    ours = added(results)
+    assert {field_id for _, field_id in ours} == {change.field_id for change in plan.changes}
+
+    assert store.take_out(ours) == {}, "its history line is not there yet"
+    for line in (
+        "%%FieldName%%PhoneExtension%%Value%%%%OldValue%%old",
+        "%%FieldName%%Pho[...]%%Value%%%%OldValue%%old",
+    ):
+        otobo.add_line(ticket_id, FIELD_UPDATE, line, user_id=AGENT)
+        assert store.take_out(ours) == {}, "nobody can say that it is about this field"
+    line = "%%FieldName%%Phone%%Value%%%%OldValue%%old"
+    otobo.add_line(ticket_id, FIELD_UPDATE, line, user_id=AGENT)
+    taken = store.take_out(ours)
+
+    phone = plan.changes[0].field_id
+    assert taken == {(ticket_id, phone): set(ours[ticket_id, phone])}
+    assert otobo.values(ticket_id) == {"Fax": ["ours"]}
+
+
+def test_our_row_stays_where_a_screen_wrote_before_us(otobo: Otobo, store: SqlTicketStore) -> None:
+    ticket_id = otobo.create_ticket("jdoe")
+    line = "%%FieldName%%Phone%%Value%%%%OldValue%%old"
+    otobo.add_line(ticket_id, FIELD_UPDATE, line, user_id=AGENT)
+    results = store.apply([plan_for(store, ticket_id, Phone="ours")])
+
+    assert store.take_out(added(results)) == {}
+    assert otobo.values(ticket_id) == {"Phone": ["ours"]}
+
+
 def test_a_second_look_waits_for_a_worker_who_writes(
     otobo: Otobo, store: SqlTicketStore, ticket_database: str
 ) -> None:

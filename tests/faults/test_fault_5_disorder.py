@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
+from typing import cast
 
 from sqlalchemy import text
 
@@ -20,6 +21,7 @@ from tests.faults.forms import Form
 from tests.faults.simulator import Simulator
 from tests.faults.workers import Workers
 from tests.servers import PostgresqlServer
+from worker import added
 from worker.inbox import Inbox
 
 SEED = 5
@@ -74,11 +76,17 @@ class Agent:
         return f"user{number}" if number else "nobody"
 
     def _text(self) -> str:
-        """Something that nobody else writes. What remains possible where a field is emptied is told
-        in docs/explanation/exactness.md.
-        """
+        """Nothing, or something that nobody else writes."""
+        if self._random.random() < 0.2:
+            return ""
         self._typed += 1
         return f"typed {self._typed}"
+
+
+def first_looks(inbox: Inbox) -> list[bytes]:
+    """What still awaits its first second look; the later one finds whoever stalled."""
+    entries = cast(list[bytes], inbox.client.zrange(added.KEY, 0, -1))
+    return [entry for entry in entries if entry.startswith(b"%d " % min(added.LOOKS))]
 
 
 def test_every_ticket_shows_its_newest_customer_user(  # noqa: PLR0913, PLR0917 - fixtures
@@ -120,15 +128,17 @@ def test_every_ticket_shows_its_newest_customer_user(  # noqa: PLR0913, PLR0917 
     for courier in couriers:
         courier.flush()
     fleet.rest(inbox)
+    # A screen can have been in the middle of it, when a worker wrote: that is seen seconds later.
+    fleet.until(lambda: not first_looks(inbox), "what was added is looked at again")
 
     report = check(system)
     figures.note("customer changes", numbers.changes, "changes")
     figures.note("p99 of an UPDATE without workers", round(alone, 2), "ms")
     figures.note("p99 of an UPDATE beside workers", round(beside, 2), "ms")
-    added = beside - alone
+    more = beside - alone
     # A machine that runs other tests as well says nothing about it.
-    held = added <= 20 if form.name == "long" else None
-    figures.note("added by workers", round(added, 2), "ms", "<= 20", held=held)
+    held = more <= 20 if form.name == "long" else None
+    figures.note("added by workers", round(more, 2), "ms", "<= 20", held=held)
     for kind in ("lost", "erased", "wrong", "two_rows"):
         figures.zero(kind, report[kind], "tickets")
     assert report.clean, report

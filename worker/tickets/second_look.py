@@ -1,12 +1,14 @@
-"""Did a screen's row come to stand beside one that we added, some time after our COMMIT?
+"""Was a screen in the middle of writing a field when we added a row to it?
 
 OTOBO's ValueSet deletes, and inserts a moment later, each committed by itself. Where its DELETE
 found nothing, for our row was not there yet, and its INSERT comes after everything that ``apply``
-does, two rows stand for a field with one value, and OTOBO shows ours, the older one. The screen is
-the later writer, so ours has to go.
+does, two rows stand for a field with one value, and OTOBO shows ours, the older one. Where the
+screen empties the field it inserts nothing, and our row stands alone. The screen is the later
+writer, so ours has to go.
 
 Some seconds later the screen's history line is there, too. Only where that is the field's newest
-line, ours is taken out: another worker, or this one, may have added rows of its own meanwhile.
+line, ours is taken out: another worker, or this one, may have added rows of its own meanwhile. And
+a row that stands alone goes only if that line says that the field is empty.
 """
 
 from collections import defaultdict
@@ -16,14 +18,22 @@ from sqlalchemy import Connection, TextClause
 
 from mapping.model import HistoryType
 from mapping.precedence import may_name
+from worker.tickets.history import FIELD_MARK, OLD_MARK, VALUE_MARK
 from worker.tickets.lists import TICKETS, bound, statement
 from worker.tickets.store import Added
 from worker.tickets.system import TicketSystem
 
-_CROWDED = """
+_DOUBTFUL = """
 SELECT object_id, field_id, COUNT(*) FROM dynamic_field_value
 WHERE object_id {tickets} AND field_id {fields}
 GROUP BY object_id, field_id HAVING COUNT(*) > 1
+UNION ALL
+SELECT DISTINCT ours.ticket_id, 0, 0
+FROM ticket_history ours JOIN ticket_history theirs
+ON theirs.ticket_id = ours.ticket_id AND theirs.id > ours.id
+WHERE ours.ticket_id {tickets}
+AND ours.history_type_id = :field_update AND ours.create_by = :worker
+AND theirs.history_type_id = :field_update AND theirs.create_by <> :worker
 """
 
 _ROWS = """
@@ -41,23 +51,36 @@ _NAMES = "SELECT id, name FROM dynamic_field WHERE id {fields}"
 _LOCK = "SELECT id FROM ticket WHERE id {tickets} ORDER BY id"
 
 
-def crowded(connection: Connection, added: Added) -> Added:
-    """The part of ``added`` where more rows stand than ours; one statement, and usually no row."""
+def doubtful(connection: Connection, system: TicketSystem, added: Added) -> Added:
+    """The part of ``added`` that must be looked at closely; one statement, and usually no row.
+
+    More rows stand there than ours, or somebody wrote a field of the ticket after us.
+    """
     if not added:
         return {}
     dialect = connection.dialect.name
-    found = connection.execute(_statement(dialect, _CROWDED), _asked(dialect, added)).all()
+    asked = {
+        **_asked(dialect, added),
+        "field_update": system.type_id(HistoryType.FIELD_UPDATE),
+        "worker": system.worker_id,
+    }
+    found = connection.execute(_statement(dialect, _DOUBTFUL), asked).all()
     counts = {(ticket_id, field_id): count for ticket_id, field_id, count in found}
-    return {key: ids for key, ids in added.items() if counts.get(key, 0) > len(ids)}
+    overwritten = {ticket_id for ticket_id, field_id, _ in found if not field_id}
+    return {
+        key: ids
+        for key, ids in added.items()
+        if key[0] in overwritten or counts.get(key, 0) > len(ids)
+    }
 
 
-def strangers_beside(connection: Connection, system: TicketSystem, added: Added) -> Added:
+def overruled(connection: Connection, system: TicketSystem, added: Added) -> Added:
     """The part of ``added`` whose rows must go; the tickets are locked against other workers.
 
     Args:
         connection: in a writing transaction.
         system: the ids of this ticket system.
-        added: what ``crowded`` gave.
+        added: what ``doubtful`` gave.
     """
     dialect = connection.dialect.name
     asked = _asked(dialect, added)
@@ -76,16 +99,24 @@ def strangers_beside(connection: Connection, system: TicketSystem, added: Added)
     for ticket_id, author, name in connection.execute(_statement(dialect, _LINES), asked_lines):
         lines[ticket_id].append((author, name))
 
-    def newest_is_foreign(ticket_id: int, field_id: int) -> bool:
+    def is_overruled(key: tuple[int, int], *, alone: bool) -> bool:
+        ticket_id, field_id = key
         field = names.get(field_id, "")
-        authors = [author for author, line in lines[ticket_id] if may_name(line, field)]
-        return bool(authors) and authors[-1] != system.worker_id
+        of_field = [(author, line) for author, line in lines[ticket_id] if may_name(line, field)]
+        if not of_field or of_field[-1][0] == system.worker_id:
+            return False
+        return not alone or of_field[-1][1].startswith(_emptied(field))
 
     return {
-        key: present[key] & set(ids)
+        key: ours
         for key, ids in added.items()
-        if present[key] & set(ids) and present[key] - set(ids) and newest_is_foreign(*key)
+        if (ours := present[key] & set(ids)) and is_overruled(key, alone=present[key] == ours)
     }
+
+
+def _emptied(field: str) -> str:
+    """How a line begins that says that a field has no value any more."""
+    return f"{FIELD_MARK}{field}{VALUE_MARK}{OLD_MARK}"
 
 
 def _asked(dialect: str, added: Added) -> dict[str, object]:

@@ -21,7 +21,7 @@ from worker.tickets.engine import WRITING, Fault, for_reading, kind_of, reason, 
 from worker.tickets.history import stamp
 from worker.tickets.interference import find_conflicts, take_back
 from worker.tickets.reading import Definitions, read_tickets
-from worker.tickets.second_look import crowded, strangers_beside
+from worker.tickets.second_look import doubtful, overruled
 from worker.tickets.store import (
     Added,
     Applied,
@@ -146,13 +146,13 @@ class SqlTicketStore:
         for start in range(0, len(keys), LOAD_SIZE):
             part: Added = {key: added[key] for key in keys[start : start + LOAD_SIZE]}
             with self._connect() as connection:
-                part = crowded(connection, part)
+                part = doubtful(connection, self._system(connection), part)
             if not part:
                 continue
             with self._connect(writing=True) as connection:
                 system = self._system(connection, writing=True)
                 with connection.begin():
-                    part = strangers_beside(connection, system, part)
+                    part = overruled(connection, system, part)
                     if part:
                         delete_values(connection, (id_ for ids in part.values() for id_ in ids))
             taken |= part

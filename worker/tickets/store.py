@@ -151,7 +151,7 @@ class TicketStore(Protocol):
         ...
 
     def take_out(self, added: Added) -> Added:
-        """Delete our rows where a screen's row came to stand beside them after ``apply``.
+        """Delete our rows where a screen wrote the field that had begun before ``apply``.
 
         Meant to be called some seconds later, and again: see ``worker.tickets.second_look``.
 
