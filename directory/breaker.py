@@ -117,8 +117,8 @@ class Circuit:
 
         Times that are further away than they can be come from a clock that is wrong.
         """
-        waits = 0 < self.probe_at - now <= limits.longest_pause
-        if self.up or waits or 0 < self.probing_until - now <= seconds:
+        waits = now < self.probe_at <= now + limits.longest_pause
+        if self.up or waits or now < self.probing_until <= now + seconds:
             return self
         return replace(self, probing_until=now + seconds)
 

@@ -36,7 +36,12 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 def test_events_are_published_and_a_worker_is_called(url: str) -> None:
     application = app.make_app(
-        lambda: app.configure(url, 60), lambda: inbox, lambda _: [], lambda: False, lambda: None
+        lambda: app.configure(url, 60),
+        lambda: inbox,
+        lambda _: [],
+        lambda: False,
+        lambda: None,
+        lambda: None,
     )
     inbox = Inbox(connect(url), app.caller(application))
 

@@ -42,7 +42,7 @@ WRITING = "fieldfare_writing"
 
 REPEATABLE_STATES = {"40001", "40P01", "55P03"}  # serialisation, deadlock, lock not available
 REPEATABLE_NUMBERS = {1020, 1205, 1213}  # record changed, lock wait timeout, deadlock
-_NOT_CONNECTED = {None, "2003", "2026"}
+_NOT_CONNECTED = {"", "2003", "2026"}
 """Codes with which a message is about the connection, and holds no value: none in PostgreSQL."""
 
 REPEATABLE_NAMES = ("SQLITE_BUSY", "SQLITE_LOCKED")
