@@ -17,6 +17,7 @@ from threading import Event
 from typing import Any
 
 from tests.forks import Forks
+from tests.servers.process import spawn
 
 ENDING_SECONDS = 90.0
 """More than a command may take to end: the demo gives its worker 20 s and each server 10 s."""
@@ -138,14 +139,14 @@ class Said:
 
 
 class Daemon:
-    """A command that stays until it is told to stop."""
+    """A command that stays until it is told to stop, or the test run is gone."""
 
     def __init__(
         self, command: Sequence[str], folder: Path, output: Path, variables: Mapping[str, str]
     ) -> None:
         self._output = output
         with output.open("wb") as log:
-            self.process = subprocess.Popen(
+            self.process = spawn(
                 command,
                 cwd=folder,
                 env=environment(**variables),

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -79,6 +79,16 @@ def reserve_port() -> socket.socket:
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     reserved.bind(("127.0.0.1", 0))
     return reserved
+
+
+def spawn(command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
+    """``subprocess.Popen`` for a command that the kernel kills when the test run dies.
+
+    A worker's children end by themselves when it is gone.
+    """
+    return _STARTER.submit(
+        subprocess.Popen, ["setpriv", "--pdeathsig", "KILL", "--", *command], **options
+    ).result()
 
 
 class Server:
