@@ -473,8 +473,13 @@ def test_our_row_is_taken_out_where_a_screens_insert_came_after_all_that_apply_d
 ) -> None:
     ticket_id = otobo.create_ticket("jdoe")
     plan = plan_for(store, ticket_id, Phone=new, Fax="ours")
-    # The screen's DELETE passes by our row, which is not committed yet.
-    with before_commit(store, lambda: otobo.delete_value(ticket_id, "Phone")):
+    if otobo.engine.dialect.name == "postgresql":
+        # The screen's DELETE passes by our row, which is not committed yet.
+        with before_commit(store, lambda: otobo.delete_value(ticket_id, "Phone")):
+            results = store.apply([plan])
+    else:
+        # It would wait for us, and take our row along. One that came before found nothing.
+        assert otobo.delete_value(ticket_id, "Phone") == 0
         results = store.apply([plan])
     otobo.insert_value(ticket_id, "Phone", value_text="screen")
     assert len(otobo.values(ticket_id)["Phone"]) == len(plan.changes[0].insert) + 1
