@@ -129,8 +129,9 @@ def ticket_engine(
             "client_encoding": "utf8",
             # All that is asked for has an index. PostgreSQL plans a statement once for each
             # connection, and would go on reading whole tables that were small or empty then.
-            "options": f"-c enable_seqscan=off {options} -c statement_timeout={round(statement_timeout * 1000)} "
-            f"-c lock_timeout={round(lock_timeout * 1000)}".strip(),
+            "options": f"-c enable_seqscan=off {options} "
+            f"-c statement_timeout={round(statement_timeout * 1000)} "
+            f"-c lock_timeout={round(lock_timeout * 1000)}",
         }
         engine = create_engine(address, connect_args=arguments, **settings)
 
