@@ -1,6 +1,6 @@
 """What must be known of a source to complete its answers? Read out of the settings once for all."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from directory.config import LdapSourceConfig, SourceConfig, SqlSourceConfig
@@ -88,3 +88,10 @@ class Supplier:
         return {
             name: value[0] if isinstance(value, tuple) else value for name, value in values.items()
         }
+
+
+def wanted_fields(
+    suppliers: Iterable[Supplier], variables: Collection[str] | None
+) -> frozenset[str]:
+    """Names of the dynamic fields that the wanted keys need, whoever supplies them."""
+    return frozenset(name for one in suppliers for name in one.wanted_fields(variables).values())

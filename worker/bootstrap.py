@@ -21,7 +21,7 @@ from directory.ldap import LdapSource
 from directory.probe import probe_reader, probe_source
 from directory.source import CustomerUserSource
 from directory.sql import SqlSource
-from directory.supplier import Supplier
+from directory.supplier import Supplier, wanted_fields
 from worker.app import app, caller
 from worker.broker import redis_url
 from worker.guard import Guard
@@ -114,8 +114,7 @@ def probe(settings: Settings, engine: TicketEngine, zone: ZoneInfo, name: str) -
     if name in READERS:
         readers = companions(engine, settings.preferences, settings.company_configs(), zone)
         suppliers = [Supplier.of(config) for config in settings.source_configs()]
-        variables = settings.mapping.ruleset().variables
-        fields = {name for one in suppliers for name in one.wanted_fields(variables).values()}
+        fields = wanted_fields(suppliers, settings.mapping.ruleset().variables)
         with closing(readers):
             return probe_reader(name, readers, fields)
     for config in settings.source_configs():

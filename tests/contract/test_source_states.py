@@ -8,19 +8,12 @@ import redis
 from structlog.testing import capture_logs
 
 from directory.breaker import Circuit, Limits, Observation
+from tests.clock import Clock
 from tests.servers import RedisServer
 from worker import source_states
 from worker.source_states import KEY, LOOK_AGAIN, SourceStates
 
 AWAY = Observation("LDAPSocketOpenError: refused", 0.01)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

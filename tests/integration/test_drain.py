@@ -9,6 +9,7 @@ import redis
 from celery.exceptions import SoftTimeLimitExceeded
 from structlog.testing import capture_logs
 
+from tests.clock import Clock
 from tests.inbox_stats import Stats, stats
 from tests.servers import RedisServer
 from worker import dead_letters, handled
@@ -27,16 +28,6 @@ class Bell:
 
     def __call__(self) -> None:
         self.calls += 1
-
-
-class Clock:
-    """Stands still until it is told otherwise."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Handler:

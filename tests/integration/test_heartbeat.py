@@ -12,22 +12,13 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
+from tests.clock import Clock
 from tests.servers import RedisServer
 from worker import heartbeat
 from worker.heartbeat import Alive, Heartbeat
 
 PATIENCE = 120.0
 KEY = "fieldfare:worker:fieldfare-4711@here"
-
-
-class Clock:
-    """Stands still until it is told otherwise."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

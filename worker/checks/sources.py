@@ -11,15 +11,15 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from directory.companions import Companions, companions
+from directory.companions import COMPANIES, DYNAMIC_FIELDS, Companions, companions
 from directory.config import LdapSourceConfig, SourceConfig, SqlSourceConfig
 from directory.database import DatabaseFault
 from directory.dsn import DsnError, database_url
 from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.model import Unavailable
-from directory.probe import NOBODY, nobody
+from directory.probe import NOBODY, nobody, questions
 from directory.source import CustomerUserSource
-from directory.supplier import Supplier
+from directory.supplier import Supplier, wanted_fields
 from worker import bootstrap
 from worker.checks import transport
 from worker.checks.finding import Finding, error, ok, silent, skipped
@@ -31,6 +31,7 @@ ADDED = "customer data"
 _NOT_STARTING = "The worker does not start."
 _WAITING = "Events of its customer users wait until it is back; nothing is emptied."
 _MILLISECONDS = 1000
+_TOLD = {DYNAMIC_FIELDS: "dynamic fields of customer users"}
 
 
 def check(settings: Settings, engine: Engine | None) -> Iterator[Finding]:
@@ -135,20 +136,10 @@ def _questions(
 ) -> Iterator[tuple[str, Callable[[str], object]]]:
     suppliers = [Supplier.of(config) for config in settings.source_configs()]
     variables = settings.mapping.ruleset().variables
-    names = {name for one in suppliers for name in one.wanted_fields(variables).values()}
-    preferences, companies, fields = (
-        readers.preferences,
-        readers.companies,
-        readers.dynamic_fields,
-    )
-    if preferences is not None:
-        yield "preferences", lambda login: preferences.read([login])
-    if companies is not None and any(
-        one.wants_companies(companies.variables, variables) for one in suppliers
-    ):
-        yield "companies", lambda customer_id: companies.read([customer_id])
-    if fields is not None and names:
-        yield "dynamic fields of customer users", lambda login: fields.read([login], names)
+    known = frozenset() if readers.companies is None else readers.companies.variables
+    for name, ask in questions(readers, wanted_fields(suppliers, variables)):
+        if name != COMPANIES or any(one.wants_companies(known, variables) for one in suppliers):
+            yield _TOLD.get(name, name), ask
 
 
 def _given(engine: Engine | None) -> Callable[[], Engine]:

@@ -272,12 +272,11 @@ def _is_before(client: redis.Redis, letter_id: str) -> bool:
 def _table(letters: Sequence["Extract"], now: float) -> "Table":
     from worker import render  # noqa: PLC0415
 
-    rows = queued.table("ticket", "type", "parked", "arrived", "tries", "why")
+    rows = queued.table("parked", "arrived", "tries", "why")
     for one in letters:
-        rows.add_row(
-            one.id,
-            queued.ticket(one),
-            queued.kind(one),
+        queued.add_row(
+            rows,
+            one,
             queued.ago(one.since.timestamp(), now),
             queued.ago(one.arrived.timestamp(), now),
             str(one.attempts),

@@ -80,14 +80,13 @@ def _show(now: "Status", found: "Oldest") -> None:
         render.show("", rows)
     if not found.events:
         return
-    rows = queued.table("ticket", "type", "arrived", "tries", "in hand of")
+    rows = queued.table("arrived", "tries", "in hand of")
     for event in found.events:
         hold = found.holds.get(event.id)
         again = f" (handed over {hold.deliveries} times)" if hold and hold.deliveries > 1 else ""
-        rows.add_row(
-            event.id,
-            queued.ticket(event),
-            queued.kind(event),
+        queued.add_row(
+            rows,
+            event,
             queued.ago(event.arrived.timestamp(), now.time),
             str(event.attempts),
             Text(f"{hold.holder}{again}" if hold else ""),

@@ -57,12 +57,27 @@ def ago(moment: float, now: float) -> str:
 
 
 def table(*columns: str) -> "Table":
-    """A table whose first column is the id, which is there to be copied."""
+    """A table of events: their ids, which are there to be copied, tickets and types come first."""
     from worker import render  # noqa: PLC0415
 
-    made = render.table("id", *columns)
+    made = render.table("id", "ticket", "type", *columns)
     made.columns[0].no_wrap = True
     return made
+
+
+def add_row(rows: "Table", one: "Extract", *cells: str | Text) -> None:
+    """Add an event to such a table.
+
+    Args:
+        rows: what ``table`` made.
+        one: the event.
+        cells: what stands behind its type.
+    """
+    from worker import render  # noqa: PLC0415
+
+    ticket = render.plain(one.fields.get("ticket_id", ""))
+    kind = render.plain(one.fields.get("type", "").removeprefix("ticket."))
+    rows.add_row(one.id, ticket, kind, *cells)
 
 
 def reasons(events: Iterable["Extract"]) -> Mapping[str, int]:
@@ -95,17 +110,3 @@ def counted(events: Sequence["Extract"], total: int, which: str) -> "Sequence[Ta
     if len(events) < total:
         return [rows, f"among the {len(events):,} {which}"]
     return [rows]
-
-
-def kind(one: "Extract") -> Text:
-    """The type of an event, short."""
-    from worker import render  # noqa: PLC0415
-
-    return render.plain(one.fields.get("type", "").removeprefix("ticket."))
-
-
-def ticket(one: "Extract") -> Text:
-    """Its ticket, as the producer named it."""
-    from worker import render  # noqa: PLC0415
-
-    return render.plain(one.fields.get("ticket_id", ""))

@@ -165,12 +165,11 @@ def _show(
         render.show("", f"{total:,} {waits} for {room.source}", *counted)
         if not listed:
             continue
-        table = queued.table("ticket", "type", "waits for", "arrived", "why")
+        table = queued.table("waits for", "arrived", "why")
         for one in events[:listed]:
-            table.add_row(
-                one.id,
-                queued.ticket(one),
-                queued.kind(one),
+            queued.add_row(
+                table,
+                one,
                 queued.ago(one.since.timestamp(), now),
                 queued.ago(one.arrived.timestamp(), now),
                 Text(queued.why(one)),
