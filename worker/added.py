@@ -5,11 +5,14 @@ after a minute, for a screen that took long. It is written after COMMIT, so a wo
 in between leaves rows that nobody looks at again. Then two rows can stay, if a screen was writing
 the very same field at that moment.
 
-A batch that added nothing costs nothing here, any other one command.
+A batch that added nothing costs nothing here, any other one command. The process that added rows
+knows when it is time for a look, and looks after one of its drains; beat asks for a look once a
+minute, for what a process left that has ended. So a system at rest asks nobody anything.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -27,6 +30,9 @@ MOST = 5000
 
 PART = 100
 """Most fields of one entry, so that entries have about two kilobytes."""
+
+PACE = 5
+"""Seconds between two looks of one process at most, so that many batches share one."""
 
 FORGET = 600
 """Seconds after which all is forgotten, if nobody adds and nobody looks."""
@@ -53,47 +59,66 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
 """
 
 
-def remember(client: redis.Redis, results: Mapping[int, Result]) -> None:
-    """Have added rows looked at again. A Redis that takes nothing keeps nobody from working.
+class AddedRows:
+    """Which rows were added, by any process, and when this one has to look at them again.
 
     Args:
         client: of the Redis that the inbox is in.
-        results: what ``TicketStore.apply`` returned.
+        clock: seconds that only grow.
     """
-    rows = [
-        [ticket_id, field_id, *sorted(ids)]
-        for ticket_id, result in results.items()
-        if isinstance(result, Applied)
-        for field_id, ids in result.added.items()
-    ]
-    if not rows:
-        return
-    parts = [_dump(rows[start : start + PART]) for start in range(0, len(rows), PART)]
-    try:
-        client.eval(_REMEMBER, 1, KEY, MOST, FORGET, len(LOOKS), *LOOKS, *parts)
-    except redis.RedisError as error:
-        # The values are written, and events that are tried again would not add them again.
-        log.warning("added.not_remembered", fields=len(rows), error=type(error).__name__)
 
+    def __init__(self, client: redis.Redis, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._clock = clock
+        self._looks: set[float] = set()
 
-def due(client: redis.Redis, most: int) -> Mapping[str, Added]:
-    """The entries whose time has come, as ``forget`` takes them.
+    def remember(self, results: Mapping[int, Result]) -> None:
+        """Have added rows looked at again. A Redis that takes nothing keeps nobody from working.
 
-    Raises:
-        redis.RedisError: Redis does not answer.
-    """
-    found: Any = client.eval(_DUE, 1, KEY, most)
-    return {entry.decode(): _parse(entry) for entry in found}
+        Args:
+            results: what ``TicketStore.apply`` returned.
+        """
+        rows = [
+            [ticket_id, field_id, *sorted(ids)]
+            for ticket_id, result in results.items()
+            if isinstance(result, Applied)
+            for field_id, ids in result.added.items()
+        ]
+        if not rows:
+            return
+        parts = [_dump(rows[start : start + PART]) for start in range(0, len(rows), PART)]
+        try:
+            self._client.eval(_REMEMBER, 1, KEY, MOST, FORGET, len(LOOKS), *LOOKS, *parts)
+        except redis.RedisError as error:
+            # The values are written, and events that are tried again would not add them again.
+            log.warning("added.not_remembered", fields=len(rows), error=type(error).__name__)
+        else:
+            now = self._clock()
+            self._looks |= {((now + seconds) // PACE + 1) * PACE for seconds in LOOKS}
 
+    def is_time(self) -> bool:
+        """Whether rows that this process added are due; says so once for each look."""
+        due = {look for look in self._looks if look <= self._clock()}
+        self._looks -= due
+        return bool(due)
 
-def forget(client: redis.Redis, entries: Sequence[str]) -> None:
-    """Remove entries that were looked at.
+    def due(self, most: int) -> Mapping[str, Added]:
+        """The entries whose time has come, whoever added them, as ``forget`` takes them.
 
-    Raises:
-        redis.RedisError: Redis does not answer; looking again is harmless.
-    """
-    if entries:
-        client.zrem(KEY, *entries)
+        Raises:
+            redis.RedisError: Redis does not answer.
+        """
+        found: Any = self._client.eval(_DUE, 1, KEY, most)
+        return {entry.decode(): _parse(entry) for entry in found}
+
+    def forget(self, entries: Sequence[str]) -> None:
+        """Remove entries that were looked at.
+
+        Raises:
+            redis.RedisError: Redis does not answer; looking again is harmless.
+        """
+        if entries:
+            self._client.zrem(KEY, *entries)
 
 
 def _dump(rows: Sequence[Sequence[int]]) -> str:

@@ -35,7 +35,7 @@ def make_app(  # noqa: PLR0913, PLR0917 - what each task calls
     handle: Handle,
     come_back: Callable[[], bool],
     sweep: Callable[[], object],
-    second_look: Callable[[], object],
+    second_look: tickets.SecondLook,
 ) -> Celery:
     """An application that knows the ticket tasks and nothing else.
 
@@ -46,7 +46,7 @@ def make_app(  # noqa: PLR0913, PLR0917 - what each task calls
         come_back: probes sources and lets waiting events back into the inbox; says whether it
             should be called again soon.
         sweep: appends events for what the ticket history tells and no event told.
-        second_look: takes out rows beside which a screen's came to stand.
+        second_look: takes out rows beside which a screen's came to stand; see ``SecondLook``.
     """
     application = broker.Application("fieldfare", set_as_current=False)
     application.add_defaults(configuration)
@@ -72,7 +72,7 @@ def configure(redis_url: str, sweep_every: float, lookup_seconds: float = 0.0) -
         "beat_schedule": {
             "ring": _every(1.0, tickets.DRAIN, expires=BELL_EXPIRES),
             "release": _every(10.0, tickets.RELEASE),
-            "second_look": _every(5.0, tickets.SECOND_LOOK),
+            "second_look": _every(60.0, tickets.SECOND_LOOK),
             "tidy": _every(60.0, tickets.TIDY),
             "sweep": _every(sweep_every, tickets.SWEEP),
         },
@@ -141,11 +141,14 @@ def _sweep() -> int:
     return sweep(bootstrap.services())
 
 
-def _second_look() -> int:
+def _second_look(only_own: bool) -> int:
     from worker import bootstrap  # noqa: PLC0415
     from worker.handlers.second_look import look_again  # noqa: PLC0415
 
-    return look_again(bootstrap.services())
+    services = bootstrap.services()
+    if only_own and not services.added.is_time():
+        return 0
+    return look_again(services)
 
 
 app = make_app(_configuration, _inbox, _handle, _come_back, _sweep, _second_look)

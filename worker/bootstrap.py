@@ -22,6 +22,7 @@ from directory.probe import probe_reader, probe_source
 from directory.source import CustomerUserSource
 from directory.sql import SqlSource
 from directory.supplier import Supplier, wanted_fields
+from worker.added import AddedRows
 from worker.app import app, caller
 from worker.broker import redis_url
 from worker.guard import Guard
@@ -83,6 +84,7 @@ def build(settings: Settings) -> Services:
         probe=lambda name: probe(settings, lambda: reading, zone, name),
         guard=Guard(inbox_.client, settings.guard),
         newcomers=Newcomers(store.newest_row_id),
+        added=AddedRows(inbox_.client),
     )
 
 

@@ -8,6 +8,7 @@ from directory.breaker import Observation
 from directory.directory import Directory
 from mapping.precedence import Precedence
 from mapping.rules import Ruleset
+from worker.added import AddedRows
 from worker.guard import Guard
 from worker.inbox import Inbox
 from worker.settings import Settings
@@ -27,6 +28,7 @@ class Services:
         probe: searches for nobody, in the source of a slot or by a reader of
             ``directory.companions``, over a connection of its own; may be called in any thread.
         newcomers: knows which value rows are young.
+        added: which rows were added a moment ago.
     """
 
     settings: Settings
@@ -41,6 +43,7 @@ class Services:
     probe: Callable[[str], Observation]
     guard: Guard
     newcomers: Newcomers
+    added: AddedRows
 
     def precedence(self) -> Precedence:
         """The precedence settings, with the id of the worker's user.

@@ -7,10 +7,12 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
+from tests.clock import Clock
 from tests.integration.world import World, changed, created, database_name, handle, statements
 from tests.otobo import AGENT
 from tests.servers import RedisServer
 from worker import added
+from worker.added import AddedRows
 from worker.handlers.second_look import look_again
 from worker.services import Services
 from worker.tickets.store import Applied, Conflict
@@ -143,8 +145,9 @@ def test_a_look_costs_a_statement_for_five_hundred_fields(
 def test_an_entry_is_kept_for_each_look_and_until_it_was_looked_at(client: redis.Redis) -> None:
     client.flushall()
     begun: Any = client.time()
+    rows = AddedRows(client)
 
-    added.remember(client, {1: Applied(("F",), {7: frozenset({12, 11})}), 2: Conflict("x")})
+    rows.remember({1: Applied(("F",), {7: frozenset({12, 11})}), 2: Conflict("x")})
 
     (first, early), (second, late) = entries(client)
     assert (first, second) == ("5 [[1,7,11,12]]", "60 [[1,7,11,12]]")
@@ -152,9 +155,9 @@ def test_an_entry_is_kept_for_each_look_and_until_it_was_looked_at(client: redis
     assert late - early == 55
     assert 0 < client.ttl(added.KEY) <= added.FORGET  # type: ignore[operator]
     time_passes(client, 60)
-    assert added.due(client, 10) == added.due(client, 10)
-    assert list(added.due(client, 1).values()) == [{(1, 7): frozenset({11, 12})}]
-    added.forget(client, [first])
+    assert rows.due(10) == rows.due(10)
+    assert list(rows.due(1).values()) == [{(1, 7): frozenset({11, 12})}]
+    rows.forget([first])
     assert [entry for entry, _ in entries(client)] == [second]
 
 
@@ -163,7 +166,7 @@ def test_the_oldest_give_way(client: redis.Redis, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(added, "MOST", 3)
 
     for ticket in (1, 2, 3):
-        added.remember(client, {ticket: Applied(("F",), {7: frozenset({ticket})})})
+        AddedRows(client).remember({ticket: Applied(("F",), {7: frozenset({ticket})})})
 
     assert [entry.split()[0] for entry, _ in entries(client)] == ["60"] * 3
 
@@ -171,8 +174,10 @@ def test_the_oldest_give_way(client: redis.Redis, monkeypatch: pytest.MonkeyPatc
 def test_a_redis_that_takes_nothing_keeps_nobody_from_working() -> None:
     nowhere = redis.Redis(port=1, socket_connect_timeout=1)
 
+    rows = AddedRows(nowhere)
+
     with capture_logs() as logs:
-        added.remember(nowhere, {1: Applied(("F",), {7: frozenset({1})})})
+        rows.remember({1: Applied(("F",), {7: frozenset({1})})})
 
     assert logs == [
         {
@@ -182,3 +187,32 @@ def test_a_redis_that_takes_nothing_keeps_nobody_from_working() -> None:
             "error": "ConnectionError",
         }
     ]
+
+
+def test_a_process_knows_when_it_is_time_to_look_at_its_own_rows(client: redis.Redis) -> None:
+    client.flushall()
+    clock = Clock()
+    rows, others = AddedRows(client, clock), AddedRows(client, clock)
+    times: list[float] = []
+
+    for second in range(120):
+        clock.now = 1002.0 + second
+        if second in {0, 1, 2}:
+            rows.remember({1: Applied(("F",), {7: frozenset({second})})})
+        if rows.is_time():
+            times.append(second)
+        assert not others.is_time()
+
+    # One look for all three, each time not before the last of them is due.
+    assert times == [8, 63]
+
+
+def test_nothing_to_look_at_is_no_look(client: redis.Redis) -> None:
+    client.flushall()
+    clock = Clock()
+    rows = AddedRows(client, clock)
+
+    rows.remember({1: Applied(("F",)), 2: Conflict("x")})
+    clock.now += 3600
+
+    assert not rows.is_time()

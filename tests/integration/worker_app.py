@@ -55,7 +55,7 @@ def sweep() -> None:
     """There is no history here."""
 
 
-def second_look() -> None:
+def second_look(_: bool) -> None:
     """No rows are added here."""
 
 

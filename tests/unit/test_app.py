@@ -21,7 +21,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
 def app() -> Celery:
     inbox = Inbox(connect(NOWHERE), lambda: None)
 
-    def interrupted() -> None:
+    def interrupted(*_: bool) -> None:
         raise TicketDatabaseUnavailable("OperationalError: refused")
 
     return make_app(
@@ -65,7 +65,7 @@ def test_everything_that_beat_asks_for_is_known(app: Celery) -> None:
 
 
 def test_two_applications_do_not_share_their_tasks(app: Celery) -> None:
-    other = make_app(dict, lambda: None, lambda _: [], lambda: False, lambda: None, lambda: None)
+    other = make_app(dict, lambda: None, lambda _: [], lambda: False, lambda: None, lambda _: None)
 
     assert app.tasks["inbox.drain"].app is app
     assert other.tasks["inbox.drain"].app is other
@@ -79,6 +79,24 @@ def test_a_task_without_its_database_is_left_to_the_next_one(app: Celery, task: 
     assert [(line["event"], line["log_level"]) for line in logs] == [
         (f"{task}.interrupted", "warning")
     ]
+
+
+def test_a_drain_looks_at_rows_of_its_own_process_and_beat_at_all() -> None:
+    looks: list[bool] = []
+    app = make_app(
+        lambda: configure(NOWHERE, 60),
+        lambda: Inbox(connect(NOWHERE), lambda: None),
+        lambda _: [],
+        lambda: False,
+        lambda: None,
+        looks.append,
+    )
+
+    app.tasks["inbox.drain"]()
+    app.tasks["tickets.second_look"]()
+
+    assert looks == [True, False]
+    assert app.conf.beat_schedule["second_look"]["schedule"] == 60
 
 
 def test_messages_are_json_and_acknowledged_late(app: Celery) -> None:

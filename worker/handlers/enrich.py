@@ -20,7 +20,7 @@ from mapping.model import Attributes, Decision, EventHint, Labels, Plan, TicketS
 from mapping.plan import NO_LABELS, prepare
 from mapping.stale import without_losses
 from mapping.values import Several
-from worker import added, logs, metrics, tracing
+from worker import logs, metrics, tracing
 from worker.events import MalformedEventError, TicketCreated, TicketEvent, parse
 from worker.handlers.stale_copies import drop_stale_copies
 from worker.inbox import Entry
@@ -142,7 +142,7 @@ def converge(hints: Hints, services: Services) -> Mapping[int, Verdict]:
         ready = [plan for plan in plans if plan.ticket_id not in held]
         written = tracing.within("apply", services.guard.let, ready, services.tickets.apply)
         results = {**written, **held}
-        added.remember(services.inbox.client, written)
+        services.added.remember(written)
         drop_stale_copies(
             [(one.ticket, one.plan, results[i]) for i, one in seen.items() if one.plan], services
         )

@@ -8,7 +8,6 @@ from collections import defaultdict
 
 import structlog
 
-from worker import added
 from worker.services import Services
 from worker.tickets.otobo_cache import OtoboCacheError
 from worker.tickets.store import Added
@@ -26,9 +25,8 @@ def look_again(services: Services) -> int:
         TicketDatabaseUnavailable: the ticket database does not answer; the next look goes on.
         redis.RedisError: Redis does not answer.
     """
-    client = services.inbox.client
     found = 0
-    while entries := added.due(client, MOST):
+    while entries := services.added.due(MOST):
         ours: dict[tuple[int, int], frozenset[int]] = defaultdict(frozenset)
         for entry in entries.values():
             for key, ids in entry.items():
@@ -37,7 +35,7 @@ def look_again(services: Services) -> int:
         if taken:
             _drop_copies(taken, services)
             log.info("second_look.taken_out", tickets=sorted({ticket for ticket, _ in taken}))
-        added.forget(client, list(entries))
+        services.added.forget(list(entries))
         found += len(taken)
         if len(entries) < MOST:
             break

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 from celery import Celery, signals
@@ -28,6 +28,10 @@ SECOND_LOOK = "tickets.second_look"
 CREATED = "ticket.created"
 CUSTOMER_CHANGED = "ticket.customer_changed"
 
+SecondLook: TypeAlias = Callable[[bool], object]
+"""Takes out rows beside which a screen's came to stand: those that are due, or, if the argument is
+true, only if some are that this process added."""
+
 log = structlog.get_logger("fieldfare")
 
 
@@ -37,7 +41,7 @@ def register(  # noqa: PLR0913, PLR0917 - what each task calls
     handle: Handle,
     come_back: Callable[[], bool],
     sweep: Callable[[], object],
-    second_look: Callable[[], object],
+    second_look: SecondLook,
 ) -> None:
     """Add the ticket tasks to an application.
 
@@ -48,7 +52,7 @@ def register(  # noqa: PLR0913, PLR0917 - what each task calls
         come_back: probes sources and lets waiting events back into the inbox; says whether it
             should be called again soon.
         sweep: appends events for what the ticket history tells and no event told.
-        second_look: takes out rows beside which a screen's came to stand.
+        second_look: called after each drain, and seldom by beat.
     """
     stopping = threading.Event()
 
@@ -66,6 +70,7 @@ def register(  # noqa: PLR0913, PLR0917 - what each task calls
         """Work on the inbox for about two seconds."""
         drain(inbox(), consumer(os.getpid()), handle, time.monotonic, stopping.is_set)
         after_drain()
+        look_again(only_own=True)
 
     release, after_drain = _releasing(come_back)
 
@@ -80,10 +85,10 @@ def register(  # noqa: PLR0913, PLR0917 - what each task calls
         except OUTAGES as error:
             log.warning("sweep.interrupted", error=type(error).__name__)  # the next one goes on
 
-    def look_again() -> None:
+    def look_again(*, only_own: bool = False) -> None:
         """Take out rows of ours beside which a screen's came to stand."""
         try:
-            second_look()
+            second_look(only_own)
         except OUTAGES as error:
             log.warning("second_look.interrupted", error=type(error).__name__)  # the next goes on
 

@@ -104,7 +104,7 @@ def ticket_engine(
         raise TicketDatabaseMisfit(f"tickets.url asks for TLS, and {error}") from None
     settings: dict[str, Any] = {
         "hide_parameters": True,
-        "pool_pre_ping": True,
+        "pool_pre_ping": backend != "postgresql",  # there a look at the socket tells as much
         "pool_recycle": 1800,
         "pool_size": pool_size,
         "max_overflow": 9,
