@@ -442,7 +442,7 @@ def test_a_lock_that_is_never_given_up_makes_the_database_unavailable(
 def test_a_statement_that_takes_too_long_makes_the_database_unavailable(
     otobo: Otobo, ticket_database: str
 ) -> None:
-    engine = ticket_engine(ticket_database, statement_timeout=0.2, lock_timeout=60)
+    engine = ticket_engine(ticket_database, statement_timeout=1.0, lock_timeout=60)
     store = SqlTicketStore(engine, worker_user=WORKER_LOGIN)
     ticket_id = otobo.create_ticket("jdoe")
     plan = plan_for(store, ticket_id, Phone="ours")

@@ -704,7 +704,7 @@ def test_a_database_that_falls_silent_is_not_waited_for(
     ticket_id = otobo.create_ticket("jdoe")
     with Line(url.port or 0) as line:
         engine = ticket_engine(
-            url.set(host="127.0.0.1", port=line.port), statement_timeout=0.2, lock_timeout=0.2
+            url.set(host="127.0.0.1", port=line.port), statement_timeout=1.0, lock_timeout=1.0
         )
         store = SqlTicketStore(engine, worker_user=WORKER_LOGIN)
         made = plan(store.load([ticket_id], ["Phone"]), ticket_id, {"Phone": "1"})
