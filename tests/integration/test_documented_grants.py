@@ -23,6 +23,7 @@ from worker.services import Services
 from worker.settings import Settings
 from worker.tickets import schema
 from worker.tickets.engine import ticket_engine
+from worker.tickets.selection import OPEN_TYPES, Selection, TicketIndex
 from worker.tickets.sql import SqlTicketStore
 from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
 
@@ -197,6 +198,26 @@ def test_the_documented_user_can_sweep_the_history(services: Services, otobo: Ot
         connection.execute(text("UPDATE ticket_history SET create_time = '2024-01-01 00:00:00'"))
     assert services.history.read_window("2023-01-01 00:00:00", 0, 10)[0].ticket_id == ticket_id
     assert sweep(services) == 0  # the line is older than the look-back
+
+
+def test_the_documented_user_can_choose_tickets(user_url: str, owner_url: str) -> None:
+    asked = Selection(queues=("Raw",), state_types=OPEN_TYPES, without_value=("Room",))
+    engine = ticket_engine(user_url)
+    index = TicketIndex(engine)
+    owner = Otobo(owner_url)
+    owner.add_field("Room")
+    made = owner.create_ticket("anna")
+
+    assert index.part(index.resolve(asked), 0, 10).ids == (made,)
+
+    postgresql = make_url(owner_url).get_backend_name() == "postgresql"
+    whom = NAME if postgresql else f"'{NAME}'@'%%'"
+    with owner.engine.connect() as connection:
+        connection.exec_driver_sql(f"REVOKE SELECT ON queue FROM {whom}")
+    with pytest.raises(TicketDatabaseMisfit, match="it needs SELECT on ticket, queue"):
+        index.resolve(asked)
+    owner.close()
+    engine.dispose()
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,29 @@ HISTORY_TYPES = {
 }
 """Some of the history types of a fresh OTOBO, with the ids they have there."""
 
+QUEUES = {1: "Postmaster", 2: "Raw", 3: "Junk", 4: "Misc"}
+STATE_TYPES = {
+    1: "new",
+    2: "open",
+    3: "closed",
+    4: "pending reminder",
+    5: "pending auto",
+    6: "removed",
+    7: "merged",
+}
+STATES = {
+    1: ("new", 1),
+    2: ("closed successful", 3),
+    3: ("closed unsuccessful", 3),
+    4: ("open", 2),
+    5: ("removed", 6),
+    6: ("pending reminder", 4),
+    7: ("pending auto close+", 5),
+    8: ("pending auto close-", 5),
+    9: ("merged", 7),
+}
+"""Queues, and states with their type, of a fresh OTOBO."""
+
 _TYPE_IDS = {name: id_ for id_, name in HISTORY_TYPES.items()}
 _STAMPS = {"create_time": LONG_AGO, "create_by": 1, "change_time": LONG_AGO, "change_by": 1}
 
@@ -59,6 +82,17 @@ def seed(engine: Engine) -> None:
                 {"id": 2, "name": "invalid", **_STAMPS},
                 {"id": 3, "name": "invalid-temporarily", **_STAMPS},
             ],
+        )
+        connection.execute(
+            insert(schema.queue), [{"id": id_, "name": name} for id_, name in QUEUES.items()]
+        )
+        connection.execute(
+            insert(schema.ticket_state_type),
+            [{"id": id_, "name": name} for id_, name in STATE_TYPES.items()],
+        )
+        connection.execute(
+            insert(schema.ticket_state),
+            [{"id": id_, "name": name, "type_id": kind} for id_, (name, kind) in STATES.items()],
         )
         connection.execute(
             insert(schema.ticket_history_type),

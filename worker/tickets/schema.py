@@ -152,6 +152,25 @@ ticket = _table(
     *_stamps(),
 )
 
+queue = _table(
+    "queue",
+    Column("id", Integer, primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+)
+
+ticket_state_type = _table(
+    "ticket_state_type",
+    Column("id", SMALL_ID, primary_key=True),
+    Column("name", String(191), nullable=False, unique=True),
+)
+
+ticket_state = _table(
+    "ticket_state",
+    Column("id", SMALL_ID, primary_key=True),
+    Column("name", String(191), nullable=False, unique=True),
+    Column("type_id", SmallInteger, nullable=False),
+)
+
 article = _table(
     "article",
     Column("id", BIG_ID, primary_key=True),

@@ -98,6 +98,17 @@ CREATE TABLE dynamic_field_obj_id_name (
 );
 CREATE UNIQUE INDEX dynamic_field_object_name ON dynamic_field_obj_id_name (object_name, object_type);
 SELECT setval(pg_get_serial_sequence('dynamic_field_obj_id_name', 'object_id'), coalesce(max(object_id), 0) + 1, false) FROM dynamic_field_obj_id_name;
+CREATE TABLE queue (
+	id SERIAL NOT NULL,
+	name VARCHAR(200) NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE (name)
+);
+INSERT INTO queue (id, name) VALUES (1, 'Postmaster');
+INSERT INTO queue (id, name) VALUES (2, 'Raw');
+INSERT INTO queue (id, name) VALUES (3, 'Junk');
+INSERT INTO queue (id, name) VALUES (4, 'Misc');
+SELECT setval(pg_get_serial_sequence('queue', 'id'), coalesce(max(id), 0) + 1, false) FROM queue;
 CREATE TABLE sysconfig_default (
 	id SERIAL NOT NULL,
 	name VARCHAR(250) NOT NULL,
@@ -211,6 +222,37 @@ INSERT INTO ticket_history_type (id, name, valid_id, create_time, create_by, cha
 INSERT INTO ticket_history_type (id, name, valid_id, create_time, create_by, change_time, change_by) VALUES (28, 'TicketDynamicFieldUpdate', 1, '2024-01-01 00:00:00', 1, '2024-01-01 00:00:00', 1);
 INSERT INTO ticket_history_type (id, name, valid_id, create_time, create_by, change_time, change_by) VALUES (29, 'WebRequestCustomer', 1, '2024-01-01 00:00:00', 1, '2024-01-01 00:00:00', 1);
 SELECT setval(pg_get_serial_sequence('ticket_history_type', 'id'), coalesce(max(id), 0) + 1, false) FROM ticket_history_type;
+CREATE TABLE ticket_state (
+	id SMALLSERIAL NOT NULL,
+	name VARCHAR(191) NOT NULL,
+	type_id SMALLINT NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE (name)
+);
+INSERT INTO ticket_state (id, name, type_id) VALUES (1, 'new', 1);
+INSERT INTO ticket_state (id, name, type_id) VALUES (2, 'closed successful', 3);
+INSERT INTO ticket_state (id, name, type_id) VALUES (3, 'closed unsuccessful', 3);
+INSERT INTO ticket_state (id, name, type_id) VALUES (4, 'open', 2);
+INSERT INTO ticket_state (id, name, type_id) VALUES (5, 'removed', 6);
+INSERT INTO ticket_state (id, name, type_id) VALUES (6, 'pending reminder', 4);
+INSERT INTO ticket_state (id, name, type_id) VALUES (7, 'pending auto close+', 5);
+INSERT INTO ticket_state (id, name, type_id) VALUES (8, 'pending auto close-', 5);
+INSERT INTO ticket_state (id, name, type_id) VALUES (9, 'merged', 7);
+SELECT setval(pg_get_serial_sequence('ticket_state', 'id'), coalesce(max(id), 0) + 1, false) FROM ticket_state;
+CREATE TABLE ticket_state_type (
+	id SMALLSERIAL NOT NULL,
+	name VARCHAR(191) NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE (name)
+);
+INSERT INTO ticket_state_type (id, name) VALUES (1, 'new');
+INSERT INTO ticket_state_type (id, name) VALUES (2, 'open');
+INSERT INTO ticket_state_type (id, name) VALUES (3, 'closed');
+INSERT INTO ticket_state_type (id, name) VALUES (4, 'pending reminder');
+INSERT INTO ticket_state_type (id, name) VALUES (5, 'pending auto');
+INSERT INTO ticket_state_type (id, name) VALUES (6, 'removed');
+INSERT INTO ticket_state_type (id, name) VALUES (7, 'merged');
+SELECT setval(pg_get_serial_sequence('ticket_state_type', 'id'), coalesce(max(id), 0) + 1, false) FROM ticket_state_type;
 CREATE TABLE user_preferences (
 	user_id INTEGER NOT NULL,
 	preferences_key VARCHAR(150) NOT NULL,
@@ -358,6 +400,8 @@ GRANT UPDATE (change_time, change_by) ON ticket TO fieldfare;
 GRANT INSERT, UPDATE, DELETE ON dynamic_field_value TO fieldfare;
 GRANT INSERT ON ticket_history TO fieldfare;
 GRANT USAGE ON SEQUENCE dynamic_field_value_id_seq, ticket_history_id_seq TO fieldfare;
+-- What a resync chooses tickets by:
+GRANT SELECT ON queue, ticket_state, ticket_state_type TO fieldfare;
 -- What customer users are found in, if that is this database:
 GRANT SELECT ON customer_user, customer_company TO fieldfare;
 -- What the ticket system adds to a customer user of any source:
