@@ -1,8 +1,8 @@
 """The Celery application of admin workers: ``fieldfare worker --queue admin``.
 
-It answers questions of other programs about customer users. It serves a queue of its own and
-knows no ticket task, as ticket workers know none of its tasks: whoever can write to the inbox or to
-the bell's queue can do no more than ask for a ticket to be looked at (design section 2).
+It does what other programs and commands ask for (``worker.calls``). It serves a queue of its own
+and knows no ticket task, as ticket workers know none of its tasks: whoever can write to the inbox
+or to the bell's queue can do no more than ask for a ticket to be looked at (design section 2).
 
 Importing this module reads no settings and opens no connection.
 """
@@ -12,29 +12,26 @@ from typing import Any
 
 from celery import Celery
 
-from directory.directory import Directory
-from worker import broker, heartbeat
-from worker.settings import load
+from worker import broker, heartbeat, results
+from worker.services import Services
+from worker.settings import Settings, load
 from worker.tasks import customer_users
 
 QUEUE = "admin"
 
-RESULT_SECONDS = 300
-"""How long an answer lies in Redis for the caller; it holds personal data."""
-
 
 def make_app(
-    configuration: Callable[[], Mapping[str, Any]], directory: Callable[[], Directory]
+    configuration: Callable[[], Mapping[str, Any]], services: Callable[[], Services]
 ) -> Celery:
     """An application that knows the admin tasks and nothing else.
 
     Args:
         configuration: Celery's configuration, see ``configure``; called when first needed.
-        directory: this process's directory; called when the first task runs.
+        services: this process's services; called when the first task runs.
     """
     application = broker.Application("fieldfare-admin", set_as_current=False)
     application.add_defaults(configuration)
-    customer_users.register(application, directory)
+    customer_users.register(application, services)
     return application
 
 
@@ -60,15 +57,17 @@ def configure(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]:
             "unacked_index_key": f"{QUEUE}.unacked_index",
             "unacked_mutex_key": f"{QUEUE}.unacked_mutex",
         },
-        # Answers, for a short time, in Redis: fieldfare:celery:celery-task-meta-<task id>.
-        "result_backend": broker.celery_url(redis_url),
+        # Who asks sees whether a worker took the call, or it still waits in the queue.
+        "task_track_started": True,
+        # Answers, for some time, in Redis: fieldfare:celery:celery-task-meta-<task id>.
+        "result_backend": results.url(redis_url),
         "result_backend_transport_options": {
             **common["result_backend_transport_options"],
             "global_keyprefix": broker.KEY_PREFIX,
         },
         "result_serializer": "json",
         "result_accept_content": ["json"],
-        "result_expires": RESULT_SECONDS,
+        "result_expires": results.SECONDS,
         "redis_socket_timeout": 30.0,
         "redis_socket_connect_timeout": 5.0,
         "redis_socket_keepalive": not redis_url.startswith("unix:"),
@@ -78,17 +77,39 @@ def configure(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]:
     }
 
 
+def sender(redis_url: str) -> Celery:
+    """An application that calls, and waits for nothing: who called looks for the answer itself.
+
+    Args:
+        redis_url: Redis or Valkey, credentials included.
+    """
+    configuration = configure(redis_url)
+    patience = {"socket_timeout": 5, "socket_connect_timeout": 5, "max_retries": 0}
+    return make_app(
+        lambda: {
+            **configuration,
+            "broker_transport_options": {**configuration["broker_transport_options"], **patience},
+            "result_backend": "disabled",  # Celery's own would subscribe to the answer
+        },
+        _services,
+    )
+
+
+def lookup_seconds(settings: Settings) -> float:
+    """How long all sources together may take to answer."""
+    return sum(source.timeout for source in settings.source_configs())
+
+
 def _configuration() -> dict[str, Any]:
     settings = load()
-    lookup_seconds = sum(source.timeout for source in settings.source_configs())
-    return configure(broker.redis_url(settings.redis), lookup_seconds)
+    return configure(broker.redis_url(settings.redis), lookup_seconds(settings))
 
 
-def _directory() -> Directory:
-    from worker import bootstrap  # noqa: PLC0415 - callers of tasks need no database drivers
+def _services() -> Services:
+    from worker import bootstrap  # noqa: PLC0415 - the composition root imports much
 
-    return bootstrap.services().directory
+    return bootstrap.services()
 
 
-app = make_app(_configuration, _directory)
+app = make_app(_configuration, _services)
 heartbeat.attach(app)

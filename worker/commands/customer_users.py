@@ -12,6 +12,7 @@ from worker.settings import load
 
 if TYPE_CHECKING:
     from directory.directory import Directory
+    from worker.services import Services
 
 app = typer.Typer(help="Find and list customer users, in all sources.", no_args_is_help=True)
 
@@ -52,8 +53,8 @@ def find(  # noqa: PLR0913, PLR0917 - one for each option
     """
     from worker.handlers import searches  # noqa: PLC0415 - heavy imports only where needed
 
-    def asked(directory: "Directory") -> Told:
-        return searches.find(directory, term, limit=limit, invalid=invalid, source=source)
+    def asked(services: "Services") -> Told:
+        return searches.find(services, term=term, limit=limit, invalid=invalid, source=source)
 
     _answer(asked, as_json=as_json, as_csv=as_csv)
 
@@ -91,9 +92,9 @@ def list_(  # noqa: PLR0913, PLR0917 - one for each option
 
     fields = _fields(where or ())
 
-    def asked(directory: "Directory") -> Told:
+    def asked(services: "Services") -> Told:
         return searches.list_(
-            directory,
+            services,
             fields=fields,
             order=order or ("UserLogin",),
             limit=limit,
@@ -117,7 +118,7 @@ def _fields(where: Sequence[str]) -> dict[str, list[str]]:
     return fields
 
 
-def _answer(asked: "Callable[[Directory], Told]", *, as_json: bool, as_csv: bool) -> None:
+def _answer(asked: "Callable[[Services], Told]", *, as_json: bool, as_csv: bool) -> None:
     """Ask the directory, and print what it tells."""
     if as_json and as_csv:
         raise typer.BadParameter("give --json or --csv, not both", param_hint="--csv")
@@ -125,16 +126,16 @@ def _answer(asked: "Callable[[Directory], Told]", *, as_json: bool, as_csv: bool
     from worker import bootstrap, render  # noqa: PLC0415
 
     with answering():
-        directory = bootstrap.build(load()).directory
+        services = bootstrap.build(load())
         try:
-            told = asked(directory)
+            told = asked(services)
         except WrongCriteria as error:
             complain(str(error))
             raise typer.Exit(Exit.USAGE) from None
     if as_json:
         render.print_json(told)
     elif as_csv:
-        _write_csv(told, directory)
+        _write_csv(told, services.directory)
     else:
         _show(told)
     if told["unanswered"]:

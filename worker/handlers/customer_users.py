@@ -7,13 +7,17 @@ not take the third for the second.
 import base64
 from typing import Any
 
-from directory.directory import Directory
 from directory.model import Attributes, AttributeValue, Found, Unavailable, source_name
 from mapping.values import SECRETS
+from worker.services import Services
 
 
-def get(login: str, directory: Directory) -> dict[str, Any]:
-    """Look a login up; the sources are asked anew.
+def get(services: Services, *, login: str) -> dict[str, Any]:
+    """Say what the sources know of a customer user; they are asked anew.
+
+    Args:
+        services: with the directory.
+        login: as a ticket spells it.
 
     Returns:
         Always ``login`` as given, ``answer``, and ``source`` (``CustomerUser1``; None when absent).
@@ -21,7 +25,7 @@ def get(login: str, directory: Directory) -> dict[str, Any]:
         of the source's Map; a text, a list of texts, or ``{"base64": …}`` for bytes.
         Otherwise: ``reason``, free of values and maybe empty.
     """
-    answer = directory.find([login], variables=(), fresh=True)[login]
+    answer = services.directory.find([login], variables=(), fresh=True)[login]
     if isinstance(answer, Found) and answer.stale:
         # Who asks wants to know how it is now.
         answer = Unavailable(answer.customer_user.slot, answer.stale)

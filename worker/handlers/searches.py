@@ -13,6 +13,7 @@ from directory.finding import Results
 from directory.model import SLOTS, source_name
 from directory.source import CustomerUserSource
 from worker.handlers.customer_users import plain
+from worker.services import Services
 
 LIST_LIMIT = 1000
 """Customer users that a list shows unless more are asked for."""
@@ -22,9 +23,9 @@ MOST = 100_000
 
 
 def find(
-    directory: Directory,
-    term: str,
+    services: Services,
     *,
+    term: str,
     limit: int | None = None,
     invalid: bool = False,
     source: str | None = None,
@@ -32,7 +33,7 @@ def find(
     """Look a term up in the search fields of each source; see ``directory.search``.
 
     Args:
-        directory: with the sources.
+        services: with the directory.
         term: what was typed.
         limit: most results of each source, instead of its CustomerUserSearchListLimit.
         invalid: invalid ones, too. LDAP sources with a CustomerUserValidFilter leave them out.
@@ -49,13 +50,13 @@ def find(
     if not term.strip().strip("+!").strip():
         raise WrongCriteria("the term is empty; right: jane, j*doe, jane+doe")
     found = finding.find_term(
-        _chosen(directory, source), term, valid_only=not invalid, limit=_limit(limit)
+        _chosen(services.directory, source), term, valid_only=not invalid, limit=_limit(limit)
     )
     return _told(found)
 
 
 def list_(  # noqa: PLR0913 - a list can be asked for in so many ways
-    directory: Directory,
+    services: Services,
     *,
     fields: Mapping[str, Any] | None = None,
     order: Sequence[str] = ("UserLogin",),
@@ -68,7 +69,7 @@ def list_(  # noqa: PLR0913 - a list can be asked for in so many ways
     """List customer users, all or those with certain values, in order and page by page.
 
     Args:
-        directory: with the sources.
+        services: with the directory.
         fields: by variable a text with ``*``, a list of which one must fit, or a table of
             ``any_of``, ``all_of``, ``after`` and ``before``; see ``directory.criteria``.
         order: variables to sort by; ``-UserLogin`` is from the highest down.
@@ -94,7 +95,7 @@ def list_(  # noqa: PLR0913 - a list can be asked for in so many ways
         offset=offset,
         count=count,
     )
-    found = finding.find_detailed(_chosen(directory, source), criteria)
+    found = finding.find_detailed(_chosen(services.directory, source), criteria)
     return {**_told(found), "total": found.total}
 
 

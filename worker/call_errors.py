@@ -1,0 +1,67 @@
+"""What is told of an error that ends a call? A code and a message, free of values."""
+
+import traceback
+from pathlib import PurePath
+from typing import Any
+
+import redis
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
+
+from directory.criteria import WrongCriteria
+from directory.database import DatabaseFault
+from directory.errors import SourceKindUnusable, SourceMisconfigured, SourceUnavailable
+from directory.model import source_name
+from directory.refusals import Refused
+from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
+
+_NOT_KNOWN = "look before you ask again: it may have been done"
+
+log = structlog.get_logger("fieldfare")
+
+
+def told(error: Exception, call: str) -> dict[str, Any]:
+    """An error as data: ``error`` and ``message``, and where they are known ``field``, ``source``.
+
+    Args:
+        error: what a handler raised.
+        call: the name of the call, for the log.
+    """
+    where: dict[str, str] = {}
+    message = str(error)
+    match error:
+        case Refused(error=code, message=message, field=field, source=source):
+            where = {"field": field, "source": source}
+        case WrongCriteria():
+            code = "wrong_criteria"
+        case SourceUnavailable(slot=slot):
+            code, where = "unavailable", {"source": source_name(slot)}
+        case DatabaseFault() | TicketDatabaseUnavailable():
+            code = "unavailable"
+        case redis.RedisError():
+            code, message = "unavailable", f"Redis does not answer: {type(error).__name__}"
+        case SourceMisconfigured() | SourceKindUnusable() | TicketDatabaseMisfit():
+            code = "misconfigured"
+        case SoftTimeLimitExceeded():
+            code, message = "unavailable", f"it took too long and was ended; {_NOT_KNOWN}"
+        case _:
+            # Its text may hold values; where it was raised is of more use anyhow.
+            kind, place = type(error).__name__, _place(error)
+            log.error("admin.failed", call=call, error=kind, place=place)
+            code = "failed"
+            message = f"an error of Fieldfare's own: {kind} ({place}); {_NOT_KNOWN}"
+    return data(code, message, **where)
+
+
+def data(error: str, message: str, **where: str) -> dict[str, Any]:
+    """An error as callers get it; ``where`` it is not known, nothing is said."""
+    return {
+        "error": error,
+        **{key: text for key, text in where.items() if text},
+        "message": message,
+    }
+
+
+def _place(error: Exception) -> str:
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    return ", ".join(f"{PurePath(one.filename).name}:{one.lineno}" for one in frames)

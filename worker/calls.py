@@ -1,0 +1,98 @@
+"""What can an admin worker be asked for? One table of calls, and one way in for all of them.
+
+Tasks and commands come in here and nowhere else. A call never raises: what is against a rule, and
+what does not answer, is told as data. After a write the copies that the workers keep are dropped,
+an event says what changed, and the audit says who asked.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import structlog
+
+from worker import call_errors
+from worker.arguments import misfit
+from worker.handlers import customer_users, searches
+from worker.handlers.changes import Change
+from worker.services import Services
+
+Handler: TypeAlias = Callable[..., Mapping[str, Any] | Change]
+"""Takes ``services`` first and the call's arguments by name; see ``worker.handlers.changes``."""
+
+DONE = "done"
+
+MAX_WHO = 200
+"""Most characters of who asks."""
+
+log = structlog.get_logger("fieldfare")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Something that can be asked for.
+
+    Attributes:
+        name: of the task.
+        handler: does it; its signature says which arguments there are.
+        writes: whether it changes anything, and so leaves a line in the audit.
+    """
+
+    name: str
+    handler: Handler
+    writes: bool = False
+
+
+_TABLE = (
+    Call("customer_user.get", customer_users.get),
+    Call("customer_user.find", searches.find),
+    Call("customer_user.list", searches.list_),
+)
+
+CALLS: Mapping[str, Call] = {call.name: call for call in _TABLE}
+"""All calls by name."""
+
+
+def perform(
+    name: str, arguments: Mapping[str, Any], who: object, services: Services
+) -> dict[str, Any]:
+    """Do what a call asks for.
+
+    Args:
+        name: one of ``CALLS``.
+        arguments: by name; they are checked here.
+        who: who asks, as the caller claims.
+        services: what handlers work with.
+
+    Returns:
+        What the handler tells; or ``error``, a code, with ``message``, and where they are known
+        ``field`` and ``source``. After a write there may be ``warnings``: texts that say what was
+        not done beside it.
+    """
+    call = CALLS[name]
+    began = time.monotonic()
+    answer = _answer(call, arguments, who, services)
+    told = dict(answer.told) if isinstance(answer, Change) else dict(answer)
+    log.info(
+        "admin.called",
+        call=name,
+        outcome=told.get("error", DONE),
+        duration_ms=round((time.monotonic() - began) * 1000, 1),
+    )
+    return told
+
+
+def _answer(
+    call: Call, arguments: Mapping[str, Any], who: object, services: Services
+) -> Mapping[str, Any] | Change:
+    """What the handler gives, or what stands in its way as data."""
+    if not isinstance(who, str) or len(who) > MAX_WHO:
+        problem = f"requested_by must be a text of at most {MAX_WHO} characters"
+        return call_errors.data("wrong_arguments", problem, field="requested_by")
+    if wrong := misfit(call.handler, arguments):
+        return call_errors.data("wrong_arguments", wrong.problem, field=wrong.name)
+    try:
+        return call.handler(services, **arguments)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told, and nothing more
+        return call_errors.told(error, call.name)
