@@ -28,10 +28,11 @@ def told(error: Exception, call: str) -> dict[str, Any]:
         call: the name of the call, for the log.
     """
     where: dict[str, str] = {}
+    code: str
     message = str(error)
     match error:
-        case Refused(error=code, message=message, field=field, source=source):
-            where = {"field": field, "source": source}
+        case Refused():
+            code, where = error.error, {"field": error.field, "source": error.source}
         case WrongCriteria():
             code = "wrong_criteria"
         case SourceUnavailable(slot=slot):

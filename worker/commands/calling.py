@@ -205,7 +205,7 @@ class _Calling:
                     raise _ending(
                         f"Redis does not answer any more ({type(error).__name__}), and the call "
                         f"was sent; {_MAY_BE_DONE}"
-                    )
+                    ) from None
                 time.sleep(_LONGEST_PAUSE)
                 continue
             return json.loads(text) if text else {}
