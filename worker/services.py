@@ -53,3 +53,10 @@ class Services:
             TicketDatabaseUnavailable: the ticket database does not answer.
         """
         return self.settings.precedence.of(self.tickets.worker_user_id())
+
+    def close(self) -> None:
+        """Close all connections; what is asked next opens them again."""
+        self.directory.close()
+        self.tickets.close()
+        self.otobo_cache.close()
+        self.inbox.client.close()

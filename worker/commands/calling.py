@@ -11,7 +11,8 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
 import redis
@@ -97,21 +98,25 @@ def _performed(name: str, arguments: Mapping[str, Any], settings: "Settings") ->
     from worker import bootstrap  # noqa: PLC0415 - heavy imports only where needed
     from worker.calls import perform  # noqa: PLC0415
 
-    return perform(name, arguments, requested_by(), bootstrap.build(settings))
+    services = bootstrap.build(settings)
+    try:
+        return perform(name, arguments, requested_by(), services)
+    finally:
+        services.close()
 
 
 def _called(name: str, arguments: Mapping[str, Any], settings: "Settings") -> dict[str, Any]:
     from worker.broker import impatient, redis_url  # noqa: PLC0415
 
     url = redis_url(settings.redis)
-    client = impatient(url, "fieldfare-command")
-    client.ping()  # kombu would wait longer to hear that nobody is there
-    calling = _Calling(client, name, settings)
-    calling.send(url, {**arguments, "requested_by": requested_by()})
-    try:
-        return calling.wait()
-    except KeyboardInterrupt:
-        calling.interrupted()
+    with closing(impatient(url, "fieldfare-command")) as client:
+        client.ping()  # kombu would wait longer to hear that nobody is there
+        calling = _Calling(client, name, settings)
+        try:
+            calling.send(url, {**arguments, "requested_by": requested_by()})
+            return calling.wait()
+        except KeyboardInterrupt:
+            raise calling.interrupted() from None
 
 
 class _Calling:
@@ -134,21 +139,21 @@ class _Calling:
 
         sender = admin.sender(url)
         try:
-            sender.send_task(
-                self._name,
-                kwargs=arguments,
-                task_id=self._id,
-                queue=admin.QUEUE,
-                declare=[],  # workers declare it
-                expires=NOT_TAKEN_SECONDS,
-                retry=False,
-                argsrepr="",
-                kwargsrepr="",
-            )
+            with closing(sender), sender.connection_for_write() as connection:
+                sender.send_task(
+                    self._name,
+                    kwargs=arguments,
+                    task_id=self._id,
+                    queue=admin.QUEUE,
+                    declare=[],  # workers declare it
+                    expires=NOT_TAKEN_SECONDS,
+                    connection=connection,
+                    retry=False,
+                    argsrepr="",
+                    kwargsrepr="",
+                )
         except OperationalError as error:
             raise redis.ConnectionError(type(error.__cause__ or error).__name__) from None
-        finally:
-            sender.close()
 
     def wait(self) -> dict[str, Any]:
         """The answer; ends the command where there is none."""
@@ -180,8 +185,8 @@ class _Calling:
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
-    def interrupted(self) -> NoReturn:
-        """Say what became of the call, as far as it is known."""
+    def interrupted(self) -> typer.Exit:
+        """Say what became of the call, as far as it is known; what ends the command."""
         try:
             taken_back = self._taken_back()
         except redis.RedisError:
@@ -189,9 +194,9 @@ class _Calling:
         complain(
             "interrupted; the call was taken back, and nothing was done"
             if taken_back
-            else f"interrupted, but an admin worker has taken the call; {_MAY_BE_DONE}"
+            else f"interrupted, and an admin worker may have taken the call; {_MAY_BE_DONE}"
         )
-        raise typer.Exit(Exit.INTERRUPTED)
+        return typer.Exit(Exit.INTERRUPTED)
 
     def _look(self, *, since: float) -> dict[str, Any]:
         """What stands where the answer will be; empty while nobody has taken the call."""
