@@ -22,7 +22,13 @@ import psycopg
 import pymysql
 import sqlalchemy
 from sqlalchemy import Connection, Dialect, Engine, Row, event
-from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchTableError,
+    SQLAlchemyError,
+)
 
 from directory.config import DatabaseConfig
 from directory.dsn import database_url
@@ -108,6 +114,8 @@ class Database:
     def ask(self, work: Callable[[Connection], T], deadline: float) -> T:
         """Let ``work`` use a connection, and wait for it until the deadline at the most.
 
+        A ``DirectoryError`` that ``work`` raises comes out as it is.
+
         Raises:
             DatabaseFault: the database refused it, or did not answer in time.
         """
@@ -127,6 +135,8 @@ class Database:
                 if attempt.done.is_set():
                     engine.dispose()
             raise self._late()
+        if isinstance(attempt.error, DirectoryError):
+            raise attempt.error
         if attempt.error is not None:
             raise DatabaseFault(describe(attempt.error), attempt.error) from None
         return attempt.result  # type: ignore[return-value]  # set whenever there is no error
@@ -222,6 +232,10 @@ def open_database(config: DatabaseConfig, ticket_engine: TicketEngine) -> Databa
     return Database(make, config.timeout, shared=False)
 
 
+QUOTING = frozenset({"P0001", 1644})
+"""Codes of what a trigger says: it may quote what was sent, as messages about data do."""
+
+
 def describe(error: BaseException) -> str:
     """An error's class and, where it cannot hold values, its message."""
     if isinstance(error, NoSuchTableError):
@@ -231,8 +245,8 @@ def describe(error: BaseException) -> str:
     # (number, text) is PyMySQL's form.
     number = next((item for item in cause.args[:1] if isinstance(item, int)), None)
     code = getattr(cause, "sqlstate", None) or number
-    if isinstance(error, sqlalchemy.exc.DataError) or not isinstance(error, SQLAlchemyError):
-        # Such messages quote what was sent.
+    quotes = isinstance(error, DataError | IntegrityError) or QUOTING & {code, number}
+    if quotes or not isinstance(error, SQLAlchemyError):
         return f"{name} ({code})" if code else name
     text = getattr(getattr(cause, "diag", None), "message_primary", None)
     if text is None:

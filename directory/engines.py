@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pymysql.converters
 import sqlalchemy
 from psycopg.types.string import TextLoader
-from sqlalchemy import URL, Engine, event
+from sqlalchemy import URL, Connection, Engine, event
 
 from directory.database_tls import secure, secured
 
@@ -26,6 +26,9 @@ TEXT_TYPES = (
 )
 """PostgreSQL's types that are taken as the server writes them, as OTOBO's driver does: Python has
 no ``infinity`` among its dates, and one such row would make a batch fail."""
+
+WRITING = "fieldfare_writing"
+"""The execution option of a transaction that will write: SQLite then takes its lock at BEGIN."""
 
 RECYCLE_SECONDS = 1800
 """A connection older than this is replaced: firewalls forget idle ones."""
@@ -82,6 +85,8 @@ def make_engine(url: URL, timeout: float) -> Engine:
         **pool,
     )
     secure(engine, url)
+    if kind == "sqlite":
+        event.listen(engine, "begin", _begin_sqlite)
     if kind == "postgresql":
         event.listen(engine, "connect", _take_text)
     if kind == "mysql":
@@ -95,6 +100,12 @@ def _existing_file(url: URL) -> URL:
         return url
     path = quote(os.path.abspath(str(url.database)))  # noqa: PTH100 - must not resolve links
     return url.set(database=f"file:{path}").update_query_dict({"mode": "rw", "uri": "true"})
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Everything is committed by itself, unless somebody wants a transaction to write in."""
+    if connection.get_execution_options().get(WRITING, False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _take_text(connection: Any, _record: object) -> None:

@@ -19,6 +19,10 @@ class SourceUnavailable(DirectoryError):
         self.reason = reason
 
 
+class SourceOutcomeUnknown(SourceUnavailable):
+    """Whether a source has written something is not known: its last answer never came."""
+
+
 class SourceMisconfigured(DirectoryError):
     """A customer user source cannot work as it is configured.
 

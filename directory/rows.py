@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, column
 
 from directory.database import Database, DatabaseFault
 from directory.folding import fold
-from directory.halving import ask_in_halves
+from directory.halving import BATCH, ask_in_halves
 from directory.membership import one_of, sent
 from directory.model import AttributeValue
 from directory.values import to_text, to_value
@@ -122,7 +122,7 @@ def missing_columns(
         DatabaseFault: the database does not answer; ``cause`` is ``NoSuchTableError`` if it has
             no such table.
     """
-    schema, name = _split(table)
+    schema, name = split_name(table)
 
     def inspect(connection: Connection) -> tuple[bool, tuple[str, ...]]:
         found = sqlalchemy.inspect(connection).get_columns(name, schema=schema)
@@ -137,7 +137,7 @@ def missing_columns(
 
 def existing_tables(database: Database, table: str) -> tuple[str, ...]:
     """The tables and views that stand where this one should."""
-    schema, _ = _split(table)
+    schema, _ = split_name(table)
 
     def inspect(connection: Connection) -> tuple[str, ...]:
         inspector = sqlalchemy.inspect(connection)
@@ -149,11 +149,12 @@ def existing_tables(database: Database, table: str) -> tuple[str, ...]:
 
 def from_table(name: str) -> FromClause:
     """A table by its name, ``schema.table`` allowed; quoted where it must be."""
-    schema, table = _split(name)
+    schema, table = split_name(name)
     return sqlalchemy.table(table, schema=schema)
 
 
-def _split(table: str) -> tuple[str | None, str]:
+def split_name(table: str) -> tuple[str | None, str]:
+    """The schema, if it is named, and the name of a table."""
     schema, _, name = table.rpartition(".")
     return schema or None, name
 
@@ -172,9 +173,48 @@ def _ask(
         statement, parameters = _preselection(database, connection, table, asked)
         return connection.execute(statement, parameters).all()
 
+    return _belonging(table, asked, database.ask(work, deadline))
+
+
+def rows_in_transaction(
+    database: Database,
+    connection: Connection,
+    table: KeyedTable,
+    keys: Iterable[str],
+    *,
+    lock: bool = False,
+) -> dict[str, list[Row]]:
+    """The rows that belong to each key, by its spelling; a key without one is missing.
+
+    Args:
+        database: where the connection is from.
+        connection: within a transaction, which a key that the column cannot hold breaks.
+        table: the table.
+        keys: any number.
+        lock: nobody else may change the rows until the transaction ends.
+    """
+    groups: dict[str, list[str]] = {}
+    for key in keys:
+        groups.setdefault(table.spelling(key), []).append(key)
+    found: dict[str, list[Row]] = {}
+    waiting = list(groups)
+    while waiting:
+        asked = {spelling: groups[spelling] for spelling in waiting[:BATCH]}
+        waiting = waiting[BATCH:]
+        statement, parameters = _preselection(database, connection, table, asked)
+        if lock:
+            statement = statement.with_for_update()
+        found |= _belonging(table, asked, connection.execute(statement, parameters).all())
+    return found
+
+
+def _belonging(
+    table: KeyedTable, asked: Collection[str], rows: Sequence[sqlalchemy.Row[Any]]
+) -> dict[str, list[Row]]:
+    """Which rows really belong to what was asked for, in the server's order."""
     found: dict[str, list[Row]] = {}
     cells: Sequence[Any]
-    for key, *cells in database.ask(work, deadline):
+    for key, *cells in rows:
         text = to_text(key)
         if text is not None and (spelling := table.spelling(text)) in asked:
             found.setdefault(spelling, []).append(read_row(table.columns, cells))

@@ -1,14 +1,22 @@
-"""What a kind of source must be able to do: look up many logins at once and say how it went."""
+"""What a kind of source must be able to do: look up many logins at once and say how it went.
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+What those must be able to do besides whose customer users are written is ``WritableSource``.
+"""
 
-from directory.config import SourceConfig
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
+
+from directory.config import SourceConfig, SqlSourceConfig
 from directory.errors import SourceUnavailable
 from directory.model import Answer
 from directory.search import Matches, Query
+from directory.source_transaction import SourceTransaction
+from directory.write_sql import TableColumn
+from directory.writing import Author
 
-__all__ = ["CustomerUserSource", "SourceUnavailable"]
+__all__ = ["CustomerUserSource", "SourceUnavailable", "WritableSource"]
+
+T = TypeVar("T")
 
 
 class CustomerUserSource(Protocol):
@@ -98,4 +106,48 @@ class CustomerUserSource(Protocol):
 
     def close(self) -> None:
         """Close connections; the next ``find`` opens them again."""
+        ...
+
+
+@runtime_checkable
+class WritableSource(Protocol):
+    """A customer user source that is written to, one transaction at a time.
+
+    It writes whatever it is told to, exactly as it is told or not at all: an empty text may become
+    NULL where the column holds no text, nothing else is changed, cut or guessed. The rules are
+    above it, in ``directory.adding`` and ``directory.updating``.
+    """
+
+    @property
+    def config(self) -> SqlSourceConfig:
+        """The settings of this source."""
+        ...
+
+    def columns(self) -> Mapping[str, TableColumn]:
+        """The columns of its table, as the database defines them; asked once.
+
+        Raises:
+            SourceUnavailable: with the reason why it does not answer.
+        """
+        ...
+
+    def transact(self, work: Callable[[SourceTransaction], T], author: Author) -> T:
+        """Let ``work`` read and write rows, and commit all of it or nothing.
+
+        All who write to the same table through Fieldfare do so one after the other: what ``work``
+        sees of it, nobody of ours changes until it ends. Others (screens of the ticket system)
+        are kept from rows that were locked, and no more.
+
+        Args:
+            work: may be called again after a deadlock, so it must leave nothing behind but rows. A
+                ``DirectoryError`` that it raises rolls everything back and comes out as it is.
+            author: who writes, for the rows' stamps.
+
+        Raises:
+            SourceUnavailable: nothing was written. ``SourceOutcomeUnknown``: that is not known.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close connections; the next call opens them again."""
         ...

@@ -4,22 +4,30 @@ The database is the ticket system's own or any other. One statement answers some
 it connects when it is first asked and recovers by itself (OTOBO's ``CustomerUser::DB``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import NoSuchTableError
 
 from directory.config import SqlSourceConfig
 from directory.customer_id_list import ids_in_table, valid_ids
 from directory.database import Database, DatabaseFault, TicketEngine, open_database
 from directory.dsn import DsnError
-from directory.errors import SourceMisconfigured, SourceUnavailable
+from directory.errors import SourceMisconfigured, SourceOutcomeUnknown, SourceUnavailable
 from directory.model import Absent, Answer, AttributeValue, CustomerUser, Found, Unavailable
 from directory.names import listed_fields
 from directory.rows import KeyedTable, Row, existing_tables, find_rows, missing_columns, probe
 from directory.search import Matches, Query
 from directory.search_sql import SearchedTable, find_in_table, read_columns
+from directory.source_transaction import SourceTransaction
+from directory.transactions import OutcomeUnknown, transact
 from directory.values import without_zero_fraction
+from directory.write_sql import TableColumn, table_columns
+from directory.writing import Author
+
+T = TypeVar("T")
 
 PASSWORD = "UserPassword"  # noqa: S105 - the variable's name
 """Never read (D18)."""
@@ -83,6 +91,7 @@ class SqlSource:
             exact=config.compares_case,
             integer_key=types.get(config.customer_key) == "int",
         )
+        self._defined: Mapping[str, TableColumn] | None = None
 
     @property
     def config(self) -> SqlSourceConfig:
@@ -131,6 +140,46 @@ class SqlSource:
             valid = partial(valid_ids, self._tickets)
             user = partial(self._customer_user, shown=self._shown_columns)
             return find_in_table(self._database, table, query, valid, user)
+        except DatabaseFault as fault:
+            raise SourceUnavailable(config.slot, fault.reason) from None
+
+    def columns(self) -> Mapping[str, TableColumn]:
+        """The columns of the table; see ``WritableSource.columns``.
+
+        Raises:
+            SourceUnavailable: the database does not answer, or lacks the table.
+        """
+        if self._defined is None:
+            try:
+                self._defined = table_columns(self._database, self._config.table)
+            except DatabaseFault as fault:
+                raise SourceUnavailable(self._config.slot, fault.reason) from None
+        return self._defined
+
+    def transact(self, work: Callable[[SourceTransaction], T], author: Author) -> T:
+        """Write to the table; see ``WritableSource.transact``.
+
+        Raises:
+            SourceUnavailable: nothing was written. ``SourceOutcomeUnknown``: that is not known.
+        """
+        config, columns = self._config, self.columns()
+
+        def within(connection: Connection) -> T:
+            return work(
+                SourceTransaction(
+                    config=config,
+                    connection=connection,
+                    author=author,
+                    database=self._database,
+                    keyed=self._table,
+                    columns=columns,
+                )
+            )
+
+        try:
+            return transact(self._database, within, turn=config.table)
+        except OutcomeUnknown as fault:
+            raise SourceOutcomeUnknown(config.slot, fault.reason) from None
         except DatabaseFault as fault:
             raise SourceUnavailable(config.slot, fault.reason) from None
 

@@ -12,11 +12,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.sql.dml import UpdateBase
 
 from directory.database import describe
+from directory.engines import WRITING
 from worker.checks import transport
 from worker.checks.finding import Finding, Level, error, ok, silent
 from worker.tickets import schema
 from worker.tickets.agents import worker_user_id
-from worker.tickets.engine import WRITING, reason, takes_no_writes
+from worker.tickets.engine import reason, takes_no_writes
 from worker.tickets.store import TicketDatabaseMisfit
 from worker.tickets.system import check_tables, has_indexes, read_types
 

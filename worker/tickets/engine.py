@@ -26,6 +26,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from directory.database_tls import TlsOptionError, refusal, secure, secured
+from directory.engines import WRITING
 from worker.tickets.postgresql import ImpatientConnection
 from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
 
@@ -36,9 +37,6 @@ DRIVERS = {
     "mariadb": "mysql+pymysql",
 }
 """The driver for each kind of database; both MariaDB and MySQL announce themselves on connect."""
-
-WRITING = "fieldfare_writing"
-"""The execution option of a transaction that will write: SQLite then takes its lock at BEGIN."""
 
 REPEATABLE_STATES = {"40001", "40P01", "55P03"}  # serialisation, deadlock, lock not available
 REPEATABLE_NUMBERS = {1020, 1205, 1213}  # record changed, lock wait timeout, deadlock

@@ -15,9 +15,10 @@ from datetime import UTC, datetime, tzinfo
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from directory.engines import WRITING
 from mapping.model import DynamicField, Labels, Plan, TicketState
 from worker.tickets.agents import agent_labels
-from worker.tickets.engine import WRITING, Fault, for_reading, kind_of, reason, unavailable
+from worker.tickets.engine import Fault, for_reading, kind_of, reason, unavailable
 from worker.tickets.history import stamp
 from worker.tickets.interference import find_conflicts, take_back
 from worker.tickets.reading import Definitions, read_tickets

@@ -1,0 +1,183 @@
+"""What can be done with a source's customer users within one writing transaction?
+
+They are read and locked, looked for by address, added and changed. Whether that is allowed is
+decided by who holds the transaction (``directory.adding``, ``directory.updating``).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from directory.config import SqlSourceConfig
+from directory.database import Database, describe
+from directory.model import Attributes
+from directory.refusals import Refused
+from directory.rows import KeyedTable, rows_in_transaction
+from directory.search import searchable
+from directory.write_sql import (
+    RowGone,
+    TableColumn,
+    WritableTable,
+    insert,
+    unique_columns,
+    update,
+)
+from directory.writing import Author
+
+LOGIN, EMAIL = "UserLogin", "UserEmail"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A customer user as the source has them now.
+
+    Attributes:
+        login: as the source spells it.
+        attributes: of the Map's variables, without stamps and without the password.
+    """
+
+    login: str
+    attributes: Attributes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTransaction:
+    """A source's table while it is written to; see ``directory.source.WritableSource``.
+
+    Attributes:
+        config: the source's settings.
+        connection: to the source's database, within the transaction.
+        author: who writes.
+    """
+
+    config: SqlSourceConfig
+    connection: Connection
+    author: Author
+    database: Database
+    keyed: KeyedTable
+    columns: Mapping[str, TableColumn]
+
+    def find(self, logins: Iterable[str], *, lock: bool = False) -> Mapping[str, Sequence[Stored]]:
+        """Whoever has one of these logins, by ``KeyedTable.spelling``; nobody is missing.
+
+        Args:
+            logins: any number that the column can hold.
+            lock: nobody else may change them until the transaction ends.
+        """
+        found = rows_in_transaction(self.database, self.connection, self.keyed, logins, lock=lock)
+        storages = self.config.storages
+        return {
+            spelling: [
+                Stored(
+                    str(row[self.keyed.key]),
+                    {name: row[column] for name, column in storages.items() if column in row},
+                )
+                for row in rows
+            ]
+            for spelling, rows in found.items()
+        }
+
+    def spelling(self, login: str) -> str:
+        """The login as the source compares it."""
+        return self.keyed.spelling(login)
+
+    def owners(self, addresses: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """Logins of those who have an email address, invalid ones too, by ``fold`` of the address.
+
+        The addresses are looked for where a PostMaster search looks, as OTOBO does.
+        """
+        fields = searchable(self.config.customer_user_post_master_search_fields, self.config)
+        email = self.config.storages.get(EMAIL)
+        asked = [one for one in dict.fromkeys(addresses) if one]
+        owners: dict[str, set[str]] = {}
+        for column in fields or (email,):
+            if column is None or not asked:
+                continue
+            table = KeyedTable(self.keyed.table, column, (self.keyed.key,), exact=False)
+            rows = rows_in_transaction(self.database, self.connection, table, asked)
+            for address, belonging in rows.items():
+                logins = (str(row.get(self.keyed.key, "")) for row in belonging)
+                owners.setdefault(address, set()).update(logins)
+        return {address: frozenset(logins) for address, logins in owners.items()}
+
+    def insert(self, rows: Sequence[Mapping[str, str | int]]) -> Mapping[int, Refused]:
+        """Add customer users, all with one statement unless some are refused.
+
+        Args:
+            rows: values by column; all have the same columns.
+
+        Returns:
+            Why the database refused some, by their place; all others are added.
+        """
+        cells = [self._cells(row) for row in rows]
+        refused = insert(self.connection, self._table, cells, self.author)
+        return {
+            place: self._refused(error, str(rows[place].get(self.keyed.key, "")))
+            for place, error in refused.items()
+        }
+
+    def update(self, rows: Mapping[str, Mapping[str, str | int]]) -> Mapping[str, Refused]:
+        """Change customer users that were found and locked in this transaction.
+
+        Args:
+            rows: the new values by column, by login as the source spells it.
+
+        Returns:
+            Why the database refused some, by login; all others are changed.
+        """
+        cells = {login: self._cells(row) for login, row in rows.items()}
+        refused = update(self.connection, self._table, cells, self.author)
+        return {
+            login: self._refused(error, str(rows[login].get(self.keyed.key, login)))
+            for login, error in refused.items()
+        }
+
+    @property
+    def _table(self) -> WritableTable:
+        return WritableTable(self.keyed.table, self.keyed.key, not self.config.foreign_db)
+
+    def _cells(self, row: Mapping[str, str | int]) -> dict[str, str | int | None]:
+        """The values as the columns can hold them: no number and no date is empty text."""
+        return {
+            name: None if value == "" and not self._holds_text(name) else value
+            for name, value in row.items()
+        }
+
+    def _holds_text(self, column: str) -> bool:
+        known = self.columns.get(column)
+        return known is None or known.text
+
+    def _refused(self, error: DBAPIError | RowGone, login: str) -> Refused:
+        source = self.config.source_name
+        if isinstance(error, RowGone):
+            message = f"{login} was changed meanwhile; look again, and repeat it"
+            return Refused("changed_meanwhile", message, source=source)
+        columns = unique_columns(self.connection, self.keyed.table, error)
+        if columns is None:
+            message = f"the database refused it: {describe(error)}"
+            return Refused("refused_by_database", message, source=source)
+        if columns == (self.keyed.key,):
+            return duplicate_login(login, source)
+        if columns == (self.config.storages.get(EMAIL),):
+            return duplicate_email(source)
+        variables = [name for name, column in self.config.storages.items() if column in columns]
+        what = ", ".join(variables) or "some value"
+        message = f"the database has another row with the same {what}, and takes only one"
+        return Refused("refused_by_database", message, field="".join(variables[:1]), source=source)
+
+
+def duplicate_login(login: str, source: str) -> Refused:
+    """Somebody in a source has this login already."""
+    message = f"{source} has a customer user {login} already; take another login"
+    return Refused("duplicate_login", message, field=LOGIN, source=source)
+
+
+def duplicate_email(source: str) -> Refused:
+    """Somebody in the source has this address already."""
+    message = (
+        f"another customer user of {source} has this email address, maybe an invalid one; take "
+        "another address (customer_user_email_uniq_check)"
+    )
+    return Refused("duplicate_email", message, field=EMAIL, source=source)
