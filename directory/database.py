@@ -1,6 +1,6 @@
 """How is a database asked? Within one deadline, whatever its server does.
 
-A statement runs in a thread of its own, since no driver can be trusted to come back in time: a
+A statement runs in another thread, since no driver can be trusted to come back in time: a
 name server hangs before there is a socket, libpq has no timeout for reading, and a dripping server
 resets every timeout that counts from the last byte. When time is up the thread is left behind
 and its connection is broken off, so that it ends, too. Errors are told without the values and
@@ -34,8 +34,12 @@ from directory.config import DatabaseConfig
 from directory.dsn import database_url
 from directory.engines import make_engine
 from directory.errors import DirectoryError
+from directory.runners import Runners
 
 T = TypeVar("T")
+
+RUNNERS = Runners()
+"""Those that run the statements of all databases."""
 
 TicketEngine: TypeAlias = Callable[[], Engine]
 """Gives this process's engine for the ticket system's own database."""
@@ -125,7 +129,7 @@ class Database:
             raise self._late()
         engine = self._current_engine()
         run = partial(contextvars.copy_context().run, self._run, engine, work, attempt)
-        threading.Thread(target=run, name="fieldfare-sql", daemon=True).start()
+        RUNNERS.run(run)
         if not attempt.done.wait(remaining):
             attempt.given_up = True
             # A connection that hangs in the pool's own ping was never handed out.

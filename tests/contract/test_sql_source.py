@@ -12,6 +12,7 @@ import sqlalchemy
 from sqlalchemy import Engine, event, make_url
 
 from directory.config import SqlSourceConfig
+from directory.database import RUNNERS
 from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.model import Absent, Answer, Attributes, Found, Unavailable
 from directory.sql import SqlSource
@@ -589,21 +590,20 @@ def test_a_server_that_drips_holds_nobody_longer_than_the_timeout(
     [("postgresql", b"R" * 99), ("mysql", b"\xf0\0\0\0\x0a" + b"5" * 99)],
 )
 def test_a_server_that_drips_keeps_no_thread_of_ours(scheme: str, greeting: bytes) -> None:
-    others = set(threading.enumerate())
+    idle = max(RUNNERS.idle, 1)
     with Dripper(greeting, every=0.1) as server:
         url = f"{scheme}://u:p@127.0.0.1:{server.port}/db"
         source = SqlSource(sql_config(url=url, timeout=0.5), no_ticket_engine)
         source.find(["jdoe"])
 
-        stranded = [
-            thread
-            for thread in threading.enumerate()
-            if thread.name == "fieldfare-sql" and thread not in others
-        ]
-        for thread in stranded:
-            thread.join(5)  # the greeting would last twice as long
+        moment = threading.Event()
+        with Stopwatch() as watch:
+            while (
+                RUNNERS.idle < idle and watch.seconds < 5
+            ):  # the greeting would last twice as long
+                moment.wait(0.01)
 
-        assert not any(thread.is_alive() for thread in stranded)
+        assert RUNNERS.idle == idle
 
 
 def test_a_statement_that_takes_too_long_is_ended(sql_directory: SqlDirectory) -> None:
