@@ -57,7 +57,7 @@ site: $(TEST) ## Build the documentation as a site into build/site, and fail on 
 
 lock: ## Resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade for the newest versions)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv; elsewhere: make lock UV=path" >&2; exit 1; }
-	$(LOCK) pyproject.toml --extra embedded --extra otel --group test --output-file requirements/test.txt
+	$(LOCK) pyproject.toml --extra embedded --extra otel --extra report --group test --output-file requirements/test.txt
 	$(LOCK) pyproject.toml --extra embedded --group demo --constraint requirements/test.txt --output-file requirements/demo.txt
 	$(LOCK) pyproject.toml --constraint requirements/test.txt --output-file requirements/run.txt
 	$(LOCK) pyproject.toml --extra embedded --group demo --group bench --constraint requirements/test.txt --output-file requirements/bench.txt
