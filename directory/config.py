@@ -8,7 +8,7 @@ The options and their defaults follow the admin manual's chapter "Customer User 
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_origin
 
 from pydantic import (
     AliasChoices,
@@ -50,6 +50,11 @@ _KINDS = {"DB": "sql", "LDAP": "ldap"}
 
 MAX_STALE = 90 * 24 * 3600
 """Seconds."""
+
+PasswordForm: TypeAlias = Literal[
+    "bcrypt", "sha512", "sha2", "sha1", "md5", "apr1", "crypt", "plain"
+]
+"""Forms of stored passwords, under the names of OTOBO's ``CryptType``."""
 
 IGNORED_OPTIONS = frozenset({"Module", "module", "CompanyConfig"})
 """Options of OTOBO that say nothing once the kind of source is known."""
@@ -388,6 +393,28 @@ class SqlSourceConfig(SourceConfig, DatabaseConfig):
     )
     auto_login_creation_prefix: str = _option(
         "auto", "AutoLoginCreationPrefix", description="How such a login begins."
+    )
+    require_customer: bool = Field(
+        True,
+        description="Where customer_company_support is on: a customer user's customer must exist "
+        "and be valid when they are added or get another one.",
+    )
+    email_check: Literal["syntax", "none"] = Field(
+        "syntax",
+        description="Whether UserEmail must be an address that mail can be sent to, for valid "
+        "customer users whose address is new or changed.",
+    )
+    password_form: PasswordForm = Field(
+        "bcrypt",
+        description="How passwords are stored: one of OTOBO's forms (its CryptType). Its login "
+        "reads them all, whichever it writes; all but bcrypt are weak.",
+    )
+    bcrypt_cost: int = Field(
+        12,
+        ge=9,
+        le=31,
+        description="2 to this power rounds for each password: 12 takes a quarter of a second, "
+        "each step up doubles it.",
     )
 
     @model_validator(mode="after")
