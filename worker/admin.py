@@ -1,4 +1,4 @@
-"""The Celery application of admin workers: ``fieldfare worker --queue admin``.
+"""The Celery application of admin workers: ``fieldfare admin-worker``.
 
 It does what other programs and commands ask for (``worker.calls``). It serves a queue of its own
 and knows no ticket task, as ticket workers know none of its tasks: whoever can write to the inbox

@@ -15,6 +15,7 @@ import typer
 
 from directory.model import Found, Unavailable
 from worker.commands import customer_users, guard, interrupting
+from worker.commands.admin_worker import admin_worker
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.beat import beat
 from worker.commands.check import check
@@ -148,29 +149,14 @@ def worker(
         Path, typer.Option(metavar="FOLDER", help="Where --embedded keeps its data.")
     ] = Path("fieldfare-data"),
     beat: Annotated[
-        bool | None,
+        bool,
         typer.Option(
-            "--beat/--no-beat",
-            help="Also run the scheduler that rings every second and sweeps. Default: yes with "
-            "the queue events; the queue admin has none.",
-            show_default=False,
+            "--beat/--no-beat", help="Also run the scheduler that rings every second and sweeps."
         ),
-    ] = None,
+    ] = True,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 2,
-    queue: Annotated[
-        Literal["events", "admin"],
-        typer.Option(
-            help="events: drain the inbox. admin: answer other programs about customer users."
-        ),
-    ] = "events",
 ) -> None:
     """Run a worker until it is told to stop (SIGTERM, Ctrl-C); it drains the inbox."""
-    if queue == "admin" and (beat or embedded):
-        wrong = "--beat" if beat else "--embedded"
-        raise typer.BadParameter(
-            f"{wrong} belongs to a ticket worker; start it beside this one, with --queue events",
-            param_hint="--queue admin",
-        )
     from worker import bootstrap, embed  # noqa: PLC0415
     from worker.demo import sample  # noqa: PLC0415
     from worker.run import run_worker  # noqa: PLC0415
@@ -185,8 +171,7 @@ def worker(
                 from worker.demo.story import first_tickets  # noqa: PLC0415
 
                 first_tickets(world, bootstrap.inbox(load()).publish)
-        rings = queue == "events" if beat is None else beat
-        run_worker(load(), concurrency=concurrency, beat=rings, queue=queue)
+        run_worker(load(), concurrency=concurrency, beat=beat)
 
 
 @app.command()
@@ -205,6 +190,7 @@ def demo(
 
 app.add_typer(customer_users.app, name="customer-user")
 app.add_typer(guard.app, name="guard")
+app.command()(admin_worker)
 app.command()(beat)
 app.command()(check)
 app.command()(health)

@@ -25,8 +25,8 @@ def caller(installation: Installation) -> Iterator[Celery]:
     made.close()
 
 
-def started(fieldfare: Cli, *options: str) -> Daemon:
-    daemon = fieldfare.start("worker", "--concurrency", "1", *options)
+def started(fieldfare: Cli, command: str, *options: str) -> Daemon:
+    daemon = fieldfare.start(command, "--concurrency", "1", *options)
     daemon.until("worker.started")
     return daemon
 
@@ -39,7 +39,7 @@ def ask(caller: Celery, login: object) -> Any:
 def test_an_admin_worker_tells_what_the_directory_says(
     installation: Installation, fieldfare: Cli, caller: Celery
 ) -> None:
-    worker = started(fieldfare, "--queue", "admin")
+    worker = started(fieldfare, "admin-worker")
 
     found = ask(caller, "user3")
     assert (found["answer"], found["source"]) == ("found", "CustomerUser1")
@@ -63,8 +63,8 @@ def test_an_admin_worker_tells_what_the_directory_says(
 def test_each_queue_refuses_the_tasks_of_the_other(
     installation: Installation, fieldfare: Cli, caller: Celery
 ) -> None:
-    tickets = started(fieldfare, "--no-beat")
-    admin = started(fieldfare, "--queue", "admin")
+    tickets = started(fieldfare, "worker", "--no-beat")
+    admin = started(fieldfare, "admin-worker")
 
     strayed = caller.send_task("customer_user.get", args=["user3"], queue="events")
     caller.send_task("ticket.created", args=[4711], queue="admin")
@@ -84,7 +84,7 @@ def test_a_message_to_ticket_workers_reaches_no_admin_task_behind_it(
     installation: Installation, fieldfare: Cli, caller: Celery
 ) -> None:
     """Celery sends what a message names as the next task with the rights of the worker."""
-    worker = started(fieldfare, "--no-beat")
+    worker = started(fieldfare, "worker", "--no-beat")
     hidden = caller.signature(
         "customer_user.get", args=["user3"], immutable=True, queue="admin", routing_key="admin"
     )
@@ -98,15 +98,8 @@ def test_a_message_to_ticket_workers_reaches_no_admin_task_behind_it(
     assert "user3" not in worker.said()
 
 
-@pytest.mark.parametrize("option", ["--beat", "--embedded"])
-def test_an_admin_worker_takes_nothing_of_a_ticket_worker(fieldfare: Cli, option: str) -> None:
-    said = fieldfare("worker", "--queue", "admin", option, exit_code=2)
-
-    assert f"{option} belongs to a ticket worker" in " ".join(said.err.split())
-
-
 def test_the_example_of_a_caller_works(installation: Installation, fieldfare: Cli) -> None:
-    started(fieldfare, "--queue", "admin")
+    started(fieldfare, "admin-worker")
     script = ROOT / "examples/admin/customer_user.py"
 
     done = subprocess.run(

@@ -87,7 +87,7 @@ def test_everybody_can_do_their_work(
     )
 
     drains = worker.start("worker", "--concurrency", "1")
-    answers = admin.start("worker", "--queue", "admin", "--concurrency", "1")
+    answers = admin.start("admin-worker", "--concurrency", "1")
     drains.until("worker.started")
     producer("emit", *map(str, tickets[:-1]))
     for script in ("emit.py", "send_task.py"):

@@ -18,7 +18,7 @@ from tests.deploy import compose
 from tests.deploy.compose import OURS, PROFILES, ROOT, SERVICES, seconds, service
 from tests.servers.guarded import USERS
 from tests.servers.process import Server, find_program
-from worker import admin, app, cli
+from worker import app, cli
 from worker.settings import DEFAULT_FILES, DEFAULT_SECRETS_DIR, Settings, load
 
 DEPLOY = ROOT / "examples/deploy"
@@ -155,7 +155,7 @@ def test_ports_are_published_on_loopback_only() -> None:
 def test_one_scheduler_and_workers_without_one() -> None:
     worker = command_line(shlex.split(service("worker")["command"]))
 
-    assert (worker.params["beat"], worker.params["queue"]) == (False, app.QUEUE)
+    assert (worker.command.name, worker.params["beat"]) == ("worker", False)
     assert command_line(shlex.split(service("beat")["command"])).command.name == "beat"
     others = [one.get("command") for name, one in all_services() if name not in OURS]
     assert [command for command in others if "beat" in str(command)] == []
@@ -164,7 +164,7 @@ def test_one_scheduler_and_workers_without_one() -> None:
 def test_the_admin_worker_serves_its_own_queue() -> None:
     context = command_line(shlex.split(service("admin")["command"]))
 
-    assert context.params["queue"] == admin.QUEUE
+    assert context.command.name == "admin-worker"
     assert service("admin")["environment"]["FIELDFARE_REDIS__USERNAME"] == "admin"
 
 

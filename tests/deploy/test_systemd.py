@@ -110,12 +110,11 @@ def test_what_is_started_is_one_of_our_commands(name: str) -> None:
     context = group.commands[verb].make_context(verb, options)
 
     kinds = {
-        "fieldfare-admin.service": ("worker", "admin", None),
-        "fieldfare-beat.service": ("beat", None, None),
-        "fieldfare-worker@.service": ("worker", "events", False),
+        "fieldfare-admin.service": ("admin-worker", None),
+        "fieldfare-beat.service": ("beat", None),
+        "fieldfare-worker@.service": ("worker", False),
     }
-    params = context.params
-    assert (verb, params.get("queue"), params.get("beat")) == kinds[name]
+    assert (verb, context.params.get("beat")) == kinds[name]
 
 
 @pytest.mark.parametrize("name", UNITS)

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-STAYS = {"worker", "beat", "demo"}
+STAYS = {"worker", "admin-worker", "beat", "demo"}
 """Commands that stay until they are stopped: here their arguments are read, and no more."""
 
 STAYS_WITH = {"--watch", "--embedded"}

@@ -123,7 +123,7 @@ def python(reader: Reader, block: Block) -> None:
     if 'queue="admin"' not in block.text:
         snippets.emits(reader.world, lambda: snippets.run_python(reader.world, block))
         return
-    reader.shell.start("fieldfare worker --queue admin --concurrency 1")
+    reader.shell.start("fieldfare admin-worker --concurrency 1")
     with reader.world.redis.client() as client:
         until(lambda: alive(client), "an admin worker is at work")
     assert "'answer': 'found'" in snippets.run_python(reader.world, block)

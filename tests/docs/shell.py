@@ -88,7 +88,7 @@ class Shell:
     def transcript(self, block: Block) -> None:
         """Follow a transcript; each command must print what is shown below it."""
         for step in steps(block.text):
-            if re.match("fieldfare (?:worker|beat)", step.command):
+            if re.match("fieldfare (?:worker|admin-worker|beat)", step.command):
                 self._stay(step)
                 continue
             code, said = self._run(step.command)
