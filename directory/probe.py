@@ -1,8 +1,9 @@
-"""Is a source back? Asked by a real search, for a login that nobody has.
+"""Does a source answer? Asked by a real search, for a login that nobody has unless one is given.
 
 It goes the way of every lookup: what it does not cover is what only somebody's data can break.
 """
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
@@ -12,6 +13,7 @@ from directory.breaker import Observation
 from directory.companions import COMPANIES, DYNAMIC_FIELDS, PREFERENCES, Companions
 from directory.config import SourceConfig
 from directory.database import DatabaseFault
+from directory.model import Answer
 from directory.source import CustomerUserSource
 from directory.watch import Watch
 
@@ -23,6 +25,27 @@ def nobody(config: SourceConfig) -> str:
     """A login that nobody has; a number where logins are numbers, or it would not be asked for."""
     kinds = {entry.storage: entry.storage_type for entry in config.map}
     return str(-1) if kinds.get(config.customer_key) == "int" else f"{NOBODY}{token_hex(8)}"
+
+
+def ask(source: CustomerUserSource, login: str = "") -> tuple[Answer, float]:
+    """Search for somebody, once the source was seen to be able to.
+
+    Args:
+        source: the one to ask.
+        login: of whom; empty for nobody.
+
+    Returns:
+        The answer, and the seconds that the search took, over a connection that was there.
+
+    Raises:
+        SourceMisconfigured: it can never find anybody.
+        SourceUnavailable: it does not answer, so it was not searched.
+    """
+    source.check()
+    asked = login or nobody(source.config)
+    began = time.perf_counter()
+    answer = source.find([asked])[asked]
+    return answer, time.perf_counter() - began
 
 
 def probe_source(source: CustomerUserSource) -> Observation:

@@ -4,7 +4,6 @@ So is what the ticket system adds to a customer user: where that cannot be read,
 counts as unavailable, however well their source answers.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from secrets import token_hex
 from zoneinfo import ZoneInfo
@@ -17,7 +16,7 @@ from directory.database import DatabaseFault
 from directory.dsn import DsnError, database_url
 from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.model import Unavailable
-from directory.probe import NOBODY, nobody, questions
+from directory.probe import NOBODY, ask, questions
 from directory.source import CustomerUserSource
 from directory.supplier import Supplier, wanted_fields
 from worker import bootstrap
@@ -65,7 +64,6 @@ def _source(config: SourceConfig, engine: Engine | None) -> Iterator[Finding]:
         yield from _transport(subject, config)
         source = bootstrap.source(config, _given(engine))
         try:
-            source.check()
             yield _asked(subject, source)
         finally:
             source.close()
@@ -76,14 +74,11 @@ def _source(config: SourceConfig, engine: Engine | None) -> Iterator[Finding]:
 
 
 def _asked(subject: str, source: CustomerUserSource) -> Finding:
-    login = nobody(source.config)
-    started = time.perf_counter()
-    answer = source.find([login])[login]
-    took = (time.perf_counter() - started) * _MILLISECONDS
+    answer, seconds = ask(source)
     if isinstance(answer, Unavailable):
         return _silent(subject, answer.reason)
     name = f"{source.config.name}: " if source.config.name else ""
-    return ok(subject, f"{name}answers a search in {took:.1f} ms")
+    return ok(subject, f"{name}answers a search in {seconds * _MILLISECONDS:.1f} ms")
 
 
 def _silent(subject: str, reason: str) -> Finding:
@@ -115,9 +110,9 @@ def _added(settings: Settings, engine: Engine) -> Iterator[Finding]:
         yield error(ADDED, problem.problem, _NOT_STARTING, "")
         return
     try:
-        for what, ask in _questions(settings, readers):
+        for what, question in _questions(settings, readers):
             try:
-                ask(f"{NOBODY}{token_hex(8)}")
+                question(f"{NOBODY}{token_hex(8)}")
             except DatabaseFault as fault:
                 yield silent(
                     ADDED,
@@ -137,9 +132,9 @@ def _questions(
     suppliers = [Supplier.of(config) for config in settings.source_configs()]
     variables = settings.mapping.ruleset().variables
     known = frozenset() if readers.companies is None else readers.companies.variables
-    for name, ask in questions(readers, wanted_fields(suppliers, variables)):
+    for name, question in questions(readers, wanted_fields(suppliers, variables)):
         if name != COMPANIES or any(one.wants_companies(known, variables) for one in suppliers):
-            yield _TOLD.get(name, name), ask
+            yield _TOLD.get(name, name), question
 
 
 def _given(engine: Engine | None) -> Callable[[], Engine]:
