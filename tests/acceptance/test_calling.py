@@ -28,7 +28,7 @@ def client(installation: Installation) -> Iterator[redis.Redis]:
 
 
 def started(fieldfare: Cli) -> Daemon:
-    daemon = fieldfare.start("worker", "--queue", "admin", "--concurrency", "1")
+    daemon = fieldfare.start("admin-worker", "--concurrency", "1")
     daemon.until("worker.started")
     return daemon
 

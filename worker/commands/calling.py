@@ -43,6 +43,8 @@ _ASK_WHO_LIVES_EVERY = 1.0
 EXITS: Mapping[str, Exit] = {
     "wrong_arguments": Exit.USAGE,
     "wrong_criteria": Exit.USAGE,
+    "unknown_source": Exit.USAGE,
+    "unknown_field": Exit.USAGE,
     "misconfigured": Exit.USAGE,
     "unavailable": Exit.UNAVAILABLE,
     "failed": Exit.UNAVAILABLE,
@@ -80,9 +82,20 @@ def call(
             from worker import render  # noqa: PLC0415
 
             render.print_json(told)
-        complain(told["message"])
+        complain(refusal(told))
         raise typer.Exit(EXITS.get(error, Exit.NO))
     return told
+
+
+def refusal(told: Mapping[str, Any]) -> str:
+    """An error in one line: its message, with the field and the source that it does not name."""
+    message = str(told["message"])
+    places = [
+        f"{what} {told[what]}"
+        for what in ("field", "source")
+        if told.get(what) and told[what] not in message
+    ]
+    return f"{message} ({', '.join(places)})" if places else message
 
 
 def requested_by() -> str:
@@ -248,7 +261,7 @@ class _Calling:
 
 
 _NOBODY = (
-    "no admin worker takes calls; start one with: fieldfare worker --queue admin, or use --local. "
+    "no admin worker takes calls; start one with: fieldfare admin-worker, or use --local. "
     "The call was taken back, and nothing was done"
 )
 _BUSY = (
