@@ -16,6 +16,7 @@ import sqlalchemy
 from sqlalchemy import ColumnClause, column, table
 
 from directory.assignments import Assignments
+from directory.companies import CompanyDirectory, CompanySource
 from directory.config import CompanyConfig, PreferencesConfig
 from directory.database import Database, DatabaseFault, TicketEngine, open_database
 from directory.dsn import DsnError
@@ -23,8 +24,8 @@ from directory.errors import SourceMisconfigured
 from directory.halving import ask_in_halves
 from directory.membership import one_of, sent
 from directory.model import Attributes, AttributeValue
-from directory.rows import KeyedTable, find_rows, from_table
-from directory.sql import PASSWORD, stamps_of, values_of
+from directory.rows import find_rows, from_table
+from directory.sql import PASSWORD, values_of
 from directory.values import to_text, without_zero_fraction
 
 PREFERENCES, COMPANIES, DYNAMIC_FIELDS = "preferences", "companies", "dynamic_fields"
@@ -111,11 +112,8 @@ class Companies:
     (observed 44).
     """
 
-    def __init__(self, sources: Sequence[tuple[CompanyConfig, Database]]) -> None:
-        self._sources = [
-            (database, _company_table(config), _company_variables(config))
-            for config, database in sources
-        ]
+    def __init__(self, sources: Sequence[CompanySource]) -> None:
+        self._sources = [(source.database, source.table, source.columns) for source in sources]
         self.variables = frozenset(
             name for _, _, variables in self._sources for name in (*variables, COMPANY_VALID)
         )
@@ -182,12 +180,18 @@ class DynamicFields:
 
 @dataclass(frozen=True, slots=True)
 class Companions:
-    """The readers; None where there is nothing to read or it is switched off."""
+    """The readers; None where there is nothing to read or it is switched off.
+
+    Attributes:
+        customers: the sources of customers, for those who administer them; ``companies`` reads
+            the same tables for many customer users at once.
+    """
 
     preferences: Preferences | None = None
     companies: Companies | None = None
     dynamic_fields: DynamicFields | None = None
     assignments: Assignments | None = None
+    customers: CompanyDirectory | None = None
 
     def close(self) -> None:
         """Close connections of their own; the next question opens them again."""
@@ -216,7 +220,7 @@ def companions(
     opened = []
     for config in companies:
         try:
-            opened.append((config, open_database(config, ticket_engine)))
+            opened.append(CompanySource(config, open_database(config, ticket_engine), database))
         except DsnError as error:
             problem = f"CustomerCompany{config.slot}: {error.problem}"
             raise SourceMisconfigured(config.slot, problem) from None
@@ -225,23 +229,8 @@ def companions(
         companies=Companies(opened) if opened else None,
         dynamic_fields=DynamicFields(database),
         assignments=Assignments(database),
+        customers=CompanyDirectory(opened),
     )
-
-
-def _company_table(config: CompanyConfig) -> KeyedTable:
-    key = config.customer_company_key
-    columns = tuple(dict.fromkeys([key, *_company_variables(config).values()]))
-    return KeyedTable(config.table, key, columns, exact=config.compares_case)
-
-
-def _company_variables(config: CompanyConfig) -> Mapping[str, str]:
-    """Columns by variable; the last entry for a variable wins."""
-    mapped = {
-        entry.variable: entry.storage
-        for entry in config.map
-        if entry.storage_type != "dynamic_field"
-    }
-    return {**mapped, **stamps_of(config.foreign_db)}
 
 
 @lru_cache(maxsize=16)

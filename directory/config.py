@@ -522,24 +522,29 @@ class CompanyConfig(DatabaseConfig):
         0, "CacheTTL", ge=0, description="Accepted, without effect: companies are read afresh."
     )
     read_only: Flag = _option(False, "ReadOnly", description="Never written to.")
+    selections: Mapping[str, Mapping[str, str]] = _option(
+        {}, "Selections", description="Fixed choices for a variable."
+    )
     map: SourceMap = _option(
-        tuple(
-            MapEntry(variable=variable, storage=storage)
-            for variable, storage in (
-                ("CustomerID", "customer_id"),
-                ("CustomerCompanyName", "name"),
-                ("CustomerCompanyStreet", "street"),
-                ("CustomerCompanyZIP", "zip"),
-                ("CustomerCompanyCity", "city"),
-                ("CustomerCompanyCountry", "country"),
-                ("CustomerCompanyURL", "url"),
-                ("CustomerCompanyComment", "comments"),
-                ("ValidID", "valid_id"),
-            )
+        (
+            MapEntry(variable="CustomerID", storage="customer_id", required=True),
+            MapEntry(variable="CustomerCompanyName", storage="name", required=True),
+            MapEntry(variable="CustomerCompanyStreet", storage="street"),
+            MapEntry(variable="CustomerCompanyZIP", storage="zip"),
+            MapEntry(variable="CustomerCompanyCity", storage="city"),
+            MapEntry(variable="CustomerCompanyCountry", storage="country"),
+            MapEntry(variable="CustomerCompanyURL", storage="url"),
+            MapEntry(variable="CustomerCompanyComment", storage="comments"),
+            MapEntry(variable="ValidID", storage="valid_id", required=True, storage_type="int"),
         ),
         "Map",
         description="Which variable comes from which column.",
     )
+
+    @property
+    def source_name(self) -> str:
+        """The name as OTOBO writes it: ``CustomerCompany``, ``CustomerCompany1``."""
+        return f"CustomerCompany{self.slot}"
 
 
 class PreferencesConfig(BaseModel):

@@ -4,7 +4,7 @@ The term is looked for with the source's search prefix and suffix around it. The
 what fits is decided here.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -37,6 +37,17 @@ def valid_ids(tickets: Database) -> frozenset[str]:
         sqlalchemy.select(_VALID.c.id).where(_VALID.c.name == "valid"), tickets.deadline()
     )
     return frozenset(text for (id_,) in rows if (text := to_text(id_)) is not None)
+
+
+def validity(tickets: Database) -> Mapping[str, str]:
+    """The ids of the ticket system's table ``valid`` by name: ``invalid-temporarily`` is ``3``.
+
+    Raises:
+        DatabaseFault: the ticket system's database does not answer.
+    """
+    rows = tickets.rows(sqlalchemy.select(_VALID.c.name, _VALID.c.id), tickets.deadline())
+    pairs = (map(to_text, row) for row in rows)
+    return {name: id_ for name, id_ in pairs if name is not None and id_ is not None}
 
 
 def ids_in_table(

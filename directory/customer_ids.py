@@ -29,8 +29,8 @@ def customer_ids(
     """
     ids: list[str] = []
     if config is not None:
-        ids += split(_text(attributes.get(FURTHER_IDS)))
-        primary = _text(attributes.get(CUSTOMER_ID))
+        ids += split(first_text(attributes.get(FURTHER_IDS)))
+        primary = first_text(attributes.get(CUSTOMER_ID))
         if primary and not config.customer_user_exclude_primary_customer_id:
             ids.append(primary)
     return (*ids, *(id_ for id_ in assigned if id_ not in ids))
@@ -50,7 +50,8 @@ def split(text: str) -> list[str]:
     return ids
 
 
-def _text(value: AttributeValue | None) -> str:
+def first_text(value: AttributeValue | None) -> str:
+    """The text of a value, of several the first; empty if there is none."""
     if isinstance(value, tuple):
         value = value[0] if value else ""
     return value if isinstance(value, str) else ""

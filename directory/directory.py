@@ -13,6 +13,7 @@ from directory.assignments import Assignments
 from directory.attributes import CUSTOMER_ID, Person, complete
 from directory.breaker import Observation
 from directory.cache import Cache, keeps
+from directory.companies import CompanyDirectory
 from directory.companions import COMPANIES, DYNAMIC_FIELDS, PREFERENCES, Companions
 from directory.customer_ids import FURTHER_IDS, customer_ids
 from directory.database import DatabaseFault
@@ -226,6 +227,11 @@ class Directory:
     def assignments(self) -> Assignments | None:
         """The relations between customer users and customers, where they can be read."""
         return self._companions.assignments
+
+    @property
+    def customers(self) -> CompanyDirectory:
+        """The sources of customers (companies), for those who administer them."""
+        return self._companions.customers or CompanyDirectory(())
 
     def close(self) -> None:
         """Close all connections; the next ``find`` opens them again."""

@@ -205,14 +205,29 @@ def term_condition(
         None if there is nothing in it to look for.
     """
     searched = search_fields(config) if fields is None else fields
+    prefix, suffix = config.customer_user_search_prefix, config.customer_user_search_suffix
+    if isinstance(config, LdapSourceConfig):
+        texts = (part.strip() for part in term.split("+"))
+        parts = [Fits(searched, Pattern.of(f"{prefix}{text}{suffix}")) for text in texts if text]
+        return _joined(And, parts)
+    return words_condition(term, searched, prefix=prefix, suffix=suffix)
+
+
+def words_condition(
+    term: str, fields: tuple[str, ...], *, prefix: str, suffix: str
+) -> Condition | None:
+    """What a term looks for in columns of a table; see ``term_condition``.
+
+    Args:
+        term: what was typed.
+        fields: the columns to look in.
+        prefix: put before every word.
+        suffix: put behind every word.
+    """
 
     def word(text: str) -> Condition:
-        prefix, suffix = config.customer_user_search_prefix, config.customer_user_search_suffix
-        return Fits(searched, Pattern.of(f"{prefix}{text}{suffix}"))
+        return Fits(fields, Pattern.of(f"{prefix}{text}{suffix}"))
 
-    if isinstance(config, LdapSourceConfig):
-        parts = [word(part.strip()) for part in term.split("+") if part.strip()]
-        return _joined(And, parts)
     return _joined(Or, filter(None, (_joined(And, one) for one in _alternatives(term, word))))
 
 
