@@ -30,6 +30,7 @@ from worker.inbox import Inbox, connect
 from worker.services import Services
 from worker.settings import OtoboCacheSettings, Settings, TicketSettings, load
 from worker.source_states import SourceStates
+from worker.tickets.customer_groups import CustomerGroups
 from worker.tickets.engine import for_reading, ticket_engine
 from worker.tickets.history import HistoryLog
 from worker.tickets.newcomers import Newcomers
@@ -78,6 +79,7 @@ def build(settings: Settings) -> Services:
         ruleset=settings.mapping.ruleset(),
         tickets=store,
         history=HistoryLog(reading, worker_user=tickets.worker_user, zone=zone),
+        customer_groups=CustomerGroups(reading),
         otobo_cache=otobo_cache(tickets.otobo_cache),
         inbox=inbox_,
         source_states=SourceStates(inbox_.client, limits=settings.breaker.limits()),

@@ -13,6 +13,7 @@ from worker.guard import Guard
 from worker.inbox import Inbox
 from worker.settings import Settings
 from worker.source_states import SourceStates
+from worker.tickets.customer_groups import CustomerGroups
 from worker.tickets.history import HistoryLog
 from worker.tickets.newcomers import Newcomers
 from worker.tickets.otobo_cache import OtoboCache
@@ -37,6 +38,7 @@ class Services:
     ruleset: Ruleset
     tickets: TicketStore
     history: HistoryLog
+    customer_groups: CustomerGroups
     otobo_cache: OtoboCache
     inbox: Inbox
     source_states: SourceStates

@@ -305,6 +305,37 @@ customer_user_customer = _table(
     *_stamps(),
 )
 
+groups_table = _table(
+    "groups_table",
+    Column("id", Integer, primary_key=True),
+    Column("name", String(191), nullable=False, unique=True),
+    Column("comments", String(250)),
+    Column("valid_id", SmallInteger, nullable=False),
+    *_stamps(),
+)
+
+GROUP_TABLES = ("groups_table", "permission_groups", "groups")
+"""What the table of groups is called: in OTOBO, in Znuny, and in OTRS."""
+
+group_customer_user = _table(
+    "group_customer_user",
+    Column("user_id", String(100), nullable=False, index=True),
+    Column("group_id", Integer, nullable=False, index=True),
+    Column("permission_key", String(20), nullable=False),
+    Column("permission_value", SmallInteger, nullable=False),
+    *_stamps(),
+)
+
+group_customer = _table(
+    "group_customer",
+    Column("customer_id", String(150), nullable=False, index=True),
+    Column("group_id", Integer, nullable=False, index=True),
+    Column("permission_key", String(20), nullable=False),
+    Column("permission_value", SmallInteger, nullable=False),
+    Column("permission_context", String(100), nullable=False),
+    *_stamps(),
+)
+
 sysconfig_default = _table(
     "sysconfig_default",
     Column("id", Integer, primary_key=True),

@@ -8,12 +8,12 @@ Values of other settings can be passwords, so a database user may have been give
 without the values; then only names and what is valid are known.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from sqlalchemy import Connection, Row, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 from sqlalchemy.exc import DBAPIError
 
 from worker.tickets import schema
@@ -48,17 +48,42 @@ def read_sysconfig(connection: Connection) -> Mapping[str, SystemSetting]:
         SQLAlchemyError: the tables are not there, may not be read, or the database does not
             answer.
     """
+    name = schema.sysconfig_default.c.name
+    screens = and_(
+        name.startswith(SCREENS, autoescape=True), name.endswith(SCREENS_END, autoescape=True)
+    )
+    return _read(
+        connection,
+        or_(
+            name.startswith(EVENT_MODULES, autoescape=True),
+            name.startswith(DEFAULTS, autoescape=True),
+            screens,
+            name.in_(TIME_ZONES),
+        ),
+    )
+
+
+def read_settings(connection: Connection, names: Collection[str]) -> Mapping[str, SystemSetting]:
+    """Settings by name; those that the ticket system does not have are missing.
+
+    Raises:
+        SQLAlchemyError: as ``read_sysconfig``.
+    """
+    return _read(connection, schema.sysconfig_default.c.name.in_(sorted(names)))
+
+
+def _read(connection: Connection, wanted: ColumnElement[bool]) -> Mapping[str, SystemSetting]:
     try:
-        rows = connection.execute(_statement(values=True)).all()
+        rows = connection.execute(_statement(wanted, values=True)).all()
     except DBAPIError as error:
         if not is_denied(error):
             raise
         connection.rollback()
-        rows = connection.execute(_statement(values=False)).all()
+        rows = connection.execute(_statement(wanted, values=False)).all()
     return {row.name: _setting(row) for row in rows}
 
 
-def _statement(*, values: bool) -> Select[Any]:
+def _statement(wanted: ColumnElement[bool], *, values: bool) -> Select[Any]:
     shipped, changed = schema.sysconfig_default.c, schema.sysconfig_modified.c
     statement = (
         select(shipped.name, shipped.is_valid, changed.is_valid.label("changed_valid"))
@@ -70,17 +95,7 @@ def _statement(*, values: bool) -> Select[Any]:
                 and_(changed.sysconfig_default_id == shipped.id, changed.user_id.is_(None)),
             )
         )
-        .where(
-            or_(
-                shipped.name.startswith(EVENT_MODULES, autoescape=True),
-                shipped.name.startswith(DEFAULTS, autoescape=True),
-                and_(
-                    shipped.name.startswith(SCREENS, autoescape=True),
-                    shipped.name.endswith(SCREENS_END, autoescape=True),
-                ),
-                shipped.name.in_(TIME_ZONES),
-            )
-        )
+        .where(wanted)
         .order_by(shipped.name)
     )
     if not values:
