@@ -14,7 +14,7 @@ import structlog
 
 from worker import call_errors
 from worker.arguments import misfit
-from worker.handlers import customer_users, searches, sources
+from worker.handlers import assignments, customer_users, permissions, searches, sources
 from worker.handlers.changes import Change
 from worker.services import Services
 
@@ -48,6 +48,10 @@ _TABLE = (
     Call("customer_user.get", customer_users.get),
     Call("customer_user.find", searches.find),
     Call("customer_user.list", searches.list_),
+    Call("customer_user.customers", assignments.customers),
+    Call("customer_user.assign", assignments.assign, writes=True),
+    Call("customer_user.unassign", assignments.unassign, writes=True),
+    Call("customer_user.permissions", permissions.permissions),
     Call("source.list", sources.list_),
     Call("source.test", sources.try_),
 )

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import sqlalchemy
 from sqlalchemy import Engine, insert
 
 from tests.otobo import LONG_AGO

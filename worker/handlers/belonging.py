@@ -53,9 +53,14 @@ def known(services: Services, login: str) -> Known:
     """
     found = look_up(services, login)
     if found is None:
-        raise Refused(
-            "unknown_customer_user",
-            f"no source knows a customer user {login}; look for the login with customer_user.find",
-            field="UserLogin",
-        )
+        raise unknown(login)
     return found
+
+
+def unknown(login: str) -> Refused:
+    """What to tell of a login that nobody has."""
+    return Refused(
+        "unknown_customer_user",
+        f"no source knows a customer user {login}; look for the login with customer_user.find",
+        field="UserLogin",
+    )

@@ -98,6 +98,44 @@ CREATE TABLE dynamic_field_obj_id_name (
 );
 CREATE UNIQUE INDEX dynamic_field_object_name ON dynamic_field_obj_id_name (object_name, object_type);
 SELECT setval(pg_get_serial_sequence('dynamic_field_obj_id_name', 'object_id'), coalesce(max(object_id), 0) + 1, false) FROM dynamic_field_obj_id_name;
+CREATE TABLE group_customer (
+	customer_id VARCHAR(150) NOT NULL,
+	group_id INTEGER NOT NULL,
+	permission_key VARCHAR(20) NOT NULL,
+	permission_value SMALLINT NOT NULL,
+	permission_context VARCHAR(100) NOT NULL,
+	create_time TIMESTAMP(0) WITHOUT TIME ZONE NOT NULL,
+	create_by INTEGER NOT NULL,
+	change_time TIMESTAMP(0) WITHOUT TIME ZONE NOT NULL,
+	change_by INTEGER NOT NULL
+);
+CREATE INDEX ix_group_customer_customer_id ON group_customer (customer_id);
+CREATE INDEX ix_group_customer_group_id ON group_customer (group_id);
+CREATE TABLE group_customer_user (
+	user_id VARCHAR(100) NOT NULL,
+	group_id INTEGER NOT NULL,
+	permission_key VARCHAR(20) NOT NULL,
+	permission_value SMALLINT NOT NULL,
+	create_time TIMESTAMP(0) WITHOUT TIME ZONE NOT NULL,
+	create_by INTEGER NOT NULL,
+	change_time TIMESTAMP(0) WITHOUT TIME ZONE NOT NULL,
+	change_by INTEGER NOT NULL
+);
+CREATE INDEX ix_group_customer_user_group_id ON group_customer_user (group_id);
+CREATE INDEX ix_group_customer_user_user_id ON group_customer_user (user_id);
+CREATE TABLE groups_table (
+	id SERIAL NOT NULL,
+	name VARCHAR(191) NOT NULL,
+	comments VARCHAR(250),
+	valid_id SMALLINT NOT NULL,
+	create_time TIMESTAMP(0) WITHOUT TIME ZONE NOT NULL,
+	create_by INTEGER NOT NULL,
+	change_time TIMESTAMP(0) WITHOUT TIME ZONE NOT NULL,
+	change_by INTEGER NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE (name)
+);
+SELECT setval(pg_get_serial_sequence('groups_table', 'id'), coalesce(max(id), 0) + 1, false) FROM groups_table;
 CREATE TABLE queue (
 	id SERIAL NOT NULL,
 	name VARCHAR(200) NOT NULL,
