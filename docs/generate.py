@@ -59,6 +59,8 @@ KINDS: Mapping[Kind, str] = {
     Kind.UNCHANGED: "nothing had to be written, and nothing was kept back for the frontend",
     Kind.KEPT: "nothing was written; at least one field keeps the frontend's value",
     Kind.NO_SUCH_TICKET: "the ticket does not exist",
+    Kind.IGNORED: "the data of a customer user or of a customer have changed; no ticket is "
+    "refreshed for that",
     Kind.WAITING: "a source that could know the customer user does not answer",
     Kind.STALE: "the source does not answer; what it said before was written, and is looked at "
     "again",
@@ -373,32 +375,33 @@ def _metavar(argument: Any) -> str:
 
 
 def _events() -> str:
-    rows = []
-    for name, field in events.TicketCreated.model_fields.items():
-        needed = "yes" if field.is_required() or name == "type" else "no"
-        rows.append([f"`{name}`", needed, field.description or "What happened; see above."])
     names = {ours: theirs for theirs, ours in events.OTOBO_NAMES.items()}
     kinds = [
-        [f"`{kind}`", f"`{names[kind]}`", _summary(model)]
-        for kind, model in (
-            ("ticket.created", events.TicketCreated),
-            ("ticket.customer_changed", events.CustomerChanged),
-        )
+        [f"`{kind}`", f"`{names[kind]}`" if kind in names else "", _summary(model)]
+        for kind, model in events.TYPES.items()
     ]
     return _page(
         "Events",
-        "An event asks for a ticket to be looked at. It carries no values: what the ticket and the "
-        "directory say when it is handled decides. So an event may come twice, late or out of "
-        "order.",
+        "An event asks for a ticket to be looked at, or says that the data of a customer user or "
+        "of a customer have changed. It carries no values: what the ticket and the directory say "
+        "when it is handled decides. So an event may come twice, late or out of order.",
         "A producer appends it to the Redis stream `fieldfare:events`; every field is text:",
         "```sh\nredis-cli XADD fieldfare:events '*' type ticket.created ticket_id 4711\n```",
         "[How to emit from your language](../how-to/producers.md) has complete examples.",
         "## Types",
         _table(["`type`", "OTOBO's name, also accepted", "Meaning"], kinds),
-        "## Fields",
-        _table(["Field", "Needed", "Meaning"], _with_type_first(rows)),
+        "Fieldfare itself emits the last two, after each admin call that wrote. Whoever changes "
+        "customer users or customers elsewhere may emit them, too. No ticket is refreshed for "
+        "them: they leave the inbox as `ignored`.",
+        "## Fields of events about tickets",
+        _event_fields(events.TicketCreated),
+        "## Fields of customer_user.changed",
+        _event_fields(events.CustomerUserChanged),
+        "## Fields of customer_company.changed",
+        _event_fields(events.CustomerCompanyChanged),
+        "## Form",
         "`fields` is a JSON list of names, or names with commas or blanks between them. Fields "
-        "that are not in the table are ignored. An event has at most "
+        "that are not in its table are ignored. An event has at most "
         f"{MAX_FIELDS} fields of at most {MAX_FIELD_BYTES} bytes each, in UTF-8; what cannot be "
         "understood is parked among the dead letters as `malformed`.",
         "The JSON Schema of the contract is [events.schema.json](events.schema.json).",
@@ -411,8 +414,14 @@ def _events() -> str:
     )
 
 
-def _with_type_first(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
-    return sorted(rows, key=lambda row: row[0] != "`type`")
+def _event_fields(model: type[events.Event]) -> str:
+    rows = []
+    for name, field in model.model_fields.items():
+        needed = "yes" if field.is_required() or name == "type" else "no"
+        rows.append([f"`{name}`", needed, field.description or "What happened; see above."])
+    # What is needed stands first.
+    rows.sort(key=lambda row: (row[0] != "`type`", row[1] != "yes"))
+    return _table(["Field", "Needed", "Meaning"], rows)
 
 
 # Outcomes
@@ -426,8 +435,9 @@ def _outcomes() -> str:
         "Outcomes, decisions and reasons",
         "## Outcomes of an event",
         "Each handled event ends in one log line `ticket.enriched` with one of these words in "
-        "`outcome`. `failed` comes without that line where the error leaves none to write, and "
-        "`malformed` with the line `event.malformed`.",
+        "`outcome`. Not so `ignored`, which has the line `event.ignored`, and `malformed`, which "
+        "has the line `event.malformed`; `failed` comes without a line where the error leaves none "
+        "to write.",
         _table(["Outcome", "Meaning", "What becomes of the event"], outcomes),
         "## Decisions on a field",
         "`fieldfare explain` shows one for each mapped field.",

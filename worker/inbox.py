@@ -89,11 +89,11 @@ class Inbox:
 
     # Producers
 
-    def publish(self, event: events.TicketEvent | Mapping[str, str]) -> str:
+    def publish(self, event: events.Event | Mapping[str, str]) -> str:
         """Append one event and ring; returns its id."""
         return self.publish_many([event])[0]
 
-    def publish_many(self, batch: Iterable[events.TicketEvent | Mapping[str, str]]) -> list[str]:
+    def publish_many(self, batch: Iterable[events.Event | Mapping[str, str]]) -> list[str]:
         """Append events in one round trip and ring; returns their ids."""
         told = [one if isinstance(one, Mapping) else events.dump(one) for one in batch]
         if not told:

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     UNCHANGED = "unchanged"  # every field had its value already
     KEPT = "kept"  # nothing written, at least one field belongs to the frontend
     NO_SUCH_TICKET = "no_such_ticket"
+    IGNORED = "ignored"  # an event of the directory, and no ticket follows it
     WAITING = "waiting"  # a source that could know the customer user does not answer
     STALE = "stale"  # as waiting, but what the source said before was written meanwhile
     CONFLICT = "conflict"  # somebody kept changing the ticket while it was planned
@@ -39,6 +40,7 @@ DISPOSITIONS: Mapping[Kind, Disposition] = MappingProxyType(
         Kind.UNCHANGED: Disposition.SETTLE,
         Kind.KEPT: Disposition.SETTLE,
         Kind.NO_SUCH_TICKET: Disposition.SETTLE,
+        Kind.IGNORED: Disposition.SETTLE,
         Kind.WAITING: Disposition.WAIT,
         Kind.STALE: Disposition.WAIT,
         Kind.CONFLICT: Disposition.RETRY,
@@ -53,7 +55,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         entry_id: the id of the entry in the inbox.
-        ticket_id: ``ticket.id``; None where the event names none.
+        ticket_id: ``ticket.id``; None where the event names none, or none that can be read.
         reason: why, free of secrets and attribute values; kept with an entry that waits or is
             parked.
         slot: of a waiting event, the slot of the source that did not answer.

@@ -78,6 +78,7 @@ def test_a_batch_is_counted_once_with_all_that_came_of_it(
         "unchanged": 2,
         "kept": 0,
         "no_such_ticket": 1,
+        "ignored": 0,
         "waiting": 0,
         "stale": 0,
         "conflict": 0,

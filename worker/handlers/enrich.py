@@ -21,7 +21,7 @@ from mapping.plan import NO_LABELS, prepare
 from mapping.stale import without_losses
 from mapping.values import Several
 from worker import logs, metrics, tracing
-from worker.events import MalformedEventError, TicketCreated, TicketEvent, parse
+from worker.events import CustomerChanged, MalformedEventError, TicketCreated, TicketEvent, parse
 from worker.handlers.stale_copies import drop_stale_copies
 from worker.inbox import Entry
 from worker.labels import labels_for
@@ -34,6 +34,8 @@ log = structlog.get_logger("fieldfare")
 
 Hints = Mapping[int, Sequence[EventHint]]
 """What the events of each ticket told, by ticket id."""
+
+NO_REFRESH = "no ticket is refreshed when the data of a customer user or of a customer change"
 
 NO_CUSTOMER_USER = Absent("the ticket has no customer user")
 
@@ -88,20 +90,10 @@ def enrich(entries: Sequence[Entry], services: Services) -> list[Outcome]:
         WritingStopped: the same, until somebody has looked.
     """
     started = time.monotonic()
-    outcomes: list[Outcome] = []
-    requests: dict[int, _Request] = defaultdict(_Request)
-    for entry in entries:
-        try:
-            event = parse(entry.fields)
-        except MalformedEventError as error:
-            outcomes.append(Outcome(entry.id, None, Kind.MALFORMED, reason=error.problem))
-            log.warning("event.malformed", entry=entry.id, problem=error.problem)
-            continue
-        requests[event.ticket_id].entries.append(entry)
-        requests[event.ticket_id].events.append(event)
+    requests, outcomes = _sorted_out(entries)
     hints = {ticket_id: _hints(request, services) for ticket_id, request in requests.items()}
     with tracing.batch(entries) as spans:
-        verdicts = converge(hints, services)
+        verdicts = converge(hints, services) if hints else {}
     seconds = time.monotonic() - started
     lines: list[dict[str, Any]] = []
     for ticket_id, request in requests.items():
@@ -118,6 +110,26 @@ def enrich(entries: Sequence[Entry], services: Services) -> list[Outcome]:
     )
     spans.outcomes(outcomes)
     return outcomes
+
+
+def _sorted_out(entries: Sequence[Entry]) -> tuple[Mapping[int, _Request], list[Outcome]]:
+    """What is asked for by ticket id, and an outcome for each entry that is about no ticket."""
+    requests: dict[int, _Request] = defaultdict(_Request)
+    outcomes: list[Outcome] = []
+    for entry in entries:
+        try:
+            event = parse(entry.fields)
+        except MalformedEventError as error:
+            outcomes.append(Outcome(entry.id, None, Kind.MALFORMED, reason=error.problem))
+            log.warning("event.malformed", entry=entry.id, problem=error.problem)
+            continue
+        if isinstance(event, TicketCreated | CustomerChanged):
+            requests[event.ticket_id].entries.append(entry)
+            requests[event.ticket_id].events.append(event)
+        else:
+            outcomes.append(Outcome(entry.id, None, Kind.IGNORED, reason=NO_REFRESH))
+            log.info("event.ignored", entry=entry.id, type=event.type, reason=NO_REFRESH)
+    return requests, outcomes
 
 
 def converge(hints: Hints, services: Services) -> Mapping[int, Verdict]:

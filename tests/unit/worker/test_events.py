@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from worker.events import (
     MAX_TICKET_ID,
     CustomerChanged,
+    CustomerCompanyChanged,
+    CustomerUserChanged,
+    Event,
     MalformedEventError,
     TicketCreated,
     TicketEvent,
@@ -20,7 +23,7 @@ from worker.events import (
 )
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
-EVENTS = st.builds(
+TICKET_EVENTS = st.builds(
     lambda kind, fields: kind(**fields),
     st.sampled_from([TicketCreated, CustomerChanged]),
     st.fixed_dictionaries(
@@ -35,9 +38,28 @@ EVENTS = st.builds(
     ),
 )
 
+KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300)
+COMMON = {
+    "event_id": NAMES,
+    "time": st.datetimes(timezones=st.just(UTC)),
+    "source": NAMES,
+    "fields": st.lists(NAMES, max_size=20).map(tuple),
+}
+EVENTS = st.one_of(
+    TICKET_EVENTS,
+    st.builds(
+        lambda given: CustomerUserChanged(**given),
+        st.fixed_dictionaries({"login": KEYS}, optional={**COMMON, "renamed_to": KEYS}),
+    ),
+    st.builds(
+        lambda given: CustomerCompanyChanged(**given),
+        st.fixed_dictionaries({"customer_id": KEYS}, optional=COMMON),
+    ),
+)
+
 
 @given(EVENTS)
-def test_an_event_comes_back_as_it_was_written(event: TicketEvent) -> None:
+def test_an_event_comes_back_as_it_was_written(event: Event) -> None:
     written = dump(event)
 
     assert all(isinstance(part, str) for pair in written.items() for part in pair)
@@ -46,7 +68,19 @@ def test_an_event_comes_back_as_it_was_written(event: TicketEvent) -> None:
 
 ANYTHING = st.dictionaries(
     st.one_of(
-        st.sampled_from(["type", "ticket_id", "event_id", "time", "screen", "fields", "user_id"]),
+        st.sampled_from(
+            [
+                "type",
+                "ticket_id",
+                "login",
+                "customer_id",
+                "event_id",
+                "time",
+                "screen",
+                "fields",
+                "user_id",
+            ]
+        ),
         st.text(max_size=10),
     ),
     st.one_of(
@@ -55,6 +89,8 @@ ANYTHING = st.dictionaries(
             [
                 "ticket.created",
                 "TicketCreate",
+                "customer_user.changed",
+                "customer_company.changed",
                 "4711",
                 "[",
                 "[[]]",
@@ -74,7 +110,11 @@ ANYTHING = st.dictionaries(
 @given(ANYTHING)
 def test_whatever_is_written_is_an_event_or_malformed(fields: dict[str, str]) -> None:
     with suppress(MalformedEventError):
-        assert 0 < parse(fields).ticket_id <= MAX_TICKET_ID
+        match parse(fields):
+            case TicketCreated(ticket_id=ticket_id) | CustomerChanged(ticket_id=ticket_id):
+                assert 0 < ticket_id <= MAX_TICKET_ID
+            case CustomerUserChanged(login=key) | CustomerCompanyChanged(customer_id=key):
+                assert key
 
 
 @pytest.mark.parametrize(
@@ -149,6 +189,10 @@ def test_what_is_not_in_the_contract_is_ignored() -> None:
         ({"type": "ticket.created", "ticket_id": "1", "screen": "S" * 201}, "screen: "),
         ({"type": "ticket.created", "ticket_id": "1", "user_id": "SECRET"}, "user_id: "),
         ({"type": "SECRET", "ticket_id": "1"}, "type: "),
+        ({"type": "customer_user.changed", "ticket_id": "1"}, "login: Field required"),
+        ({"type": "customer_user.changed", "login": ""}, "login: "),
+        ({"type": "customer_user.changed", "login": "SECRET" * 2000}, "login: "),
+        ({"type": "customer_company.changed", "login": "1"}, "customer_id: Field required"),
     ],
 )
 def test_what_is_wrong_is_told_without_what_was_sent(fields: dict[str, str], says: str) -> None:
@@ -169,20 +213,18 @@ def test_all_that_is_wrong_is_told() -> None:
     ]
 
 
-def test_the_schema_describes_both_events() -> None:
+def test_the_schema_describes_every_event() -> None:
     schema = json.loads(json.dumps(json_schema()))
 
-    assert set(schema["$defs"]) == {"TicketCreated", "CustomerChanged"}
     assert schema["discriminator"]["propertyName"] == "type"
-    for event in schema["$defs"].values():
-        assert event["required"] == ["ticket_id"]
-        assert set(event["properties"]) == {
-            "type",
-            "ticket_id",
-            "event_id",
-            "time",
-            "screen",
-            "fields",
-            "user_id",
-            "traceparent",
-        }
+    about_all = {"type", "event_id", "time", "fields", "traceparent"}
+    about_tickets = {*about_all, "ticket_id", "screen", "user_id"}
+    assert {
+        name: (set(event["required"]), set(event["properties"]))
+        for name, event in schema["$defs"].items()
+    } == {
+        "TicketCreated": ({"ticket_id"}, about_tickets),
+        "CustomerChanged": ({"ticket_id"}, about_tickets),
+        "CustomerUserChanged": ({"login"}, {*about_all, "login", "source", "renamed_to"}),
+        "CustomerCompanyChanged": ({"customer_id"}, {*about_all, "customer_id", "source"}),
+    }
