@@ -113,6 +113,26 @@ class Cache:
             _warn(error)
             return {}
 
+    def forget(self, source: CustomerUserSource, logins: Iterable[str]) -> None:
+        """Drop what is known of logins, for whoever changed them: found, absent, and stand-ins.
+
+        Somebody may be asking right now, and have an answer from before the change: for as long as
+        that can take, nothing is kept of these logins.
+
+        Raises:
+            redis.RedisError: something may still be known of them.
+        """
+        keys = set(_keys(source, logins).values())
+        if not keys:
+            return
+        milliseconds = math.ceil((source.config.timeout + LOCK_MARGIN_SECONDS) * 1000)
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.set(_changed(key), 1, px=milliseconds)
+            # After that: who keeps an answer looks afterwards whether there was a change.
+            pipeline.delete(*keys, *map(_stale, keys))
+            pipeline.execute()
+
     def stand_in(
         self, source: CustomerUserSource, said: Mapping[str, Answer]
     ) -> Mapping[str, Answer]:
@@ -162,7 +182,12 @@ class Cache:
                         pipeline.set(_stale(keys[login]), _dump(answer), ex=stale_ttl)
                     elif isinstance(answer, Absent) and stale_ttl:
                         pipeline.delete(_stale(keys[login]))
-                pipeline.execute()
+                pipeline.mget([_changed(key) for key in keys.values()])
+                changes = pipeline.execute()[-1]
+            # Whoever was changed while we asked: the answer may be from before that.
+            outdated = [key for key, one in zip(keys.values(), changes, strict=True) if one]
+            if outdated:
+                self._redis.delete(*outdated, *map(_stale, outdated))
         except redis.RedisError as error:
             _warn(error)
 
@@ -243,6 +268,11 @@ def _keys(source: CustomerUserSource, logins: Iterable[str]) -> dict[str, str]:
 def _stale(key: str) -> str:
     """Where what was found stands for as long as it may stand in."""
     return f"{key}:stale"
+
+
+def _changed(key: str) -> str:
+    """What stands there while an answer may still be from before a change."""
+    return f"{key}:changed"
 
 
 def _digest(text: str) -> str:

@@ -233,6 +233,19 @@ class Directory:
         """The sources of customers (companies), for those who administer them."""
         return self._companions.customers or CompanyDirectory(())
 
+    def forget(self, logins: Iterable[str]) -> None:
+        """Drop what the cache knows of customer users whose data were changed.
+
+        Raises:
+            redis.RedisError: it may still know them, until they expire.
+        """
+        changed = list(logins)
+        if self._cache is None or not changed:
+            return
+        for source in self._sources:
+            if keeps(source.config):
+                self._cache.forget(source, changed)
+
     def close(self) -> None:
         """Close all connections; the next ``find`` opens them again."""
         for source in self._sources:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from worker import call_errors
+from worker import call_errors, consequences
 from worker.arguments import misfit
 from worker.handlers import assignments, customer_users, permissions, searches, sources
 from worker.handlers.changes import Change
@@ -79,7 +79,17 @@ def perform(
     call = CALLS[name]
     began = time.monotonic()
     answer = _answer(call, arguments, who, services)
-    told = dict(answer.told) if isinstance(answer, Change) else dict(answer)
+    asking = who[:MAX_WHO] if isinstance(who, str) else ""
+    warnings: list[str] = []
+    if isinstance(answer, Change):
+        told = dict(answer.told)
+        warnings = consequences.of_change(answer, name, asking, services)
+    else:
+        told = dict(answer)
+        if call.writes:
+            warnings = consequences.of_nothing(arguments, told, name, asking, services)
+    if warnings:
+        told["warnings"] = warnings
     log.info(
         "admin.called",
         call=name,

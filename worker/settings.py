@@ -465,6 +465,16 @@ class TracingSettings(BaseModel):
     )
 
 
+class AuditSettings(BaseModel):
+    """Who asked for what to be written, by admin calls: lines in Redis, see ``fieldfare audit``."""
+
+    model_config = SECTION
+
+    lines: int = Field(
+        10_000, ge=1, le=1_000_000, description="So many lines are kept, the newest."
+    )
+
+
 class LogSettings(BaseModel):
     """Logs go to standard error, one line for each handled event."""
 
@@ -518,6 +528,7 @@ class Settings(BaseSettings):
     health: HealthSettings = Field(default_factory=HealthSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
+    audit: AuditSettings = Field(default_factory=AuditSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
     @model_validator(mode="before")

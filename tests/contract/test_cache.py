@@ -600,3 +600,68 @@ def test_who_asked_in_vain_does_not_wait_for_others_as_long_again(client: "redis
 
     assert [type(answer) for answer in said.values()] == [Unavailable, Unavailable]
     assert source.asked == [["jdoe"]]
+
+
+# -- what was changed
+
+
+def test_what_was_changed_is_forgotten_in_every_spelling(
+    cache: Cache, client: "redis.Redis"
+) -> None:
+    source = Asked(stale_if_unavailable="1h")
+    cache.find(source, ["jdoe", "JDOE", "ghost", "other"])
+
+    cache.forget(source, ["JDoe", "Ghost"])
+    kept = cache.kept(source, ["jdoe", "ghost", "other"])
+
+    assert kept == {"other": Absent(cached=True)}
+    assert list(client.scan_iter(f"{PREFIX}:*:stale")) == [], "no older answer stands in"
+
+
+def test_an_answer_from_before_a_change_is_not_kept(cache: Cache, client: "redis.Redis") -> None:
+    source = Asked(stale_if_unavailable="1h", timeout=2)
+    source.before = lambda: cache.forget(source, ["jdoe"])
+
+    assert isinstance(cache.find(source, ["jdoe", "ghost"])["jdoe"], Found)
+
+    assert cache.kept(source, ["jdoe", "ghost"]) == {"ghost": Absent(cached=True)}
+    left = {key.rpartition(":")[2]: client.pttl(key) for key in client.scan_iter()}
+    assert 2000 < left["changed"] <= 3000, "as long as somebody may ask, and no longer"
+    assert "stale" not in left
+
+
+def test_once_the_change_is_past_answers_are_kept_again(
+    cache: Cache, client: "redis.Redis"
+) -> None:
+    source = Asked()
+    cache.forget(source, ["jdoe"])
+    (mark,) = client.scan_iter("*:changed")
+    client.delete(mark)  # it has expired
+
+    cache.find(source, ["jdoe"])
+
+    assert "jdoe" in cache.kept(source, ["jdoe"])
+
+
+def test_a_directory_forgets_in_all_sources_that_are_kept(cache: Cache) -> None:
+    one, two = Asked(slot="1"), Asked(slot="2", cache_ttl=0)
+    one.answers = {}
+    directory = Directory([one, two], cache=cache)
+    directory.find(["jdoe"])
+
+    directory.forget(["jdoe"])
+    directory.find(["jdoe"])
+
+    assert (one.asked, two.asked) == ([["jdoe"]] * 2, [["jdoe"]] * 2)
+    Directory([one]).forget(["jdoe"])
+
+
+def test_a_redis_that_is_away_says_so_to_who_changed_something(broker: RedisServer) -> None:
+    with broker.client() as client:
+        cache = Cache(client)
+        broker.stop()
+        try:
+            with pytest.raises(redis.RedisError):
+                cache.forget(Asked(), ["jdoe"])
+        finally:
+            broker.start()

@@ -1,0 +1,260 @@
+"""The one way in for admin calls: what is told, and what follows from a write."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import redis
+from celery.exceptions import SoftTimeLimitExceeded
+from structlog.testing import capture_logs
+
+from directory.database import DatabaseFault
+from directory.errors import SourceMisconfigured, SourceUnavailable
+from directory.refusals import Refused
+from tests.integration.world import World
+from worker import audit, calls
+from worker.calls import Call, perform
+from worker.consequences import of_nothing
+from worker.events import CustomerCompanyChanged, CustomerUserChanged, parse
+from worker.handlers.changes import Change
+from worker.inbox import EVENTS
+from worker.services import Services
+from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
+
+SECRET = "hunter2"
+WHO = "admin@host"
+
+UPDATED = Change(
+    {"login": "anna", "password": SECRET},
+    source="CustomerUser",
+    customer_users=("anna",),
+    fields=("UserPhone", "UserEmail"),
+)
+
+
+class Written:
+    """A call that writes, as a test wants it to end."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ending: Change | Mapping[str, Any] | Exception = UPDATED
+        call = Call("test.write", self._handler(), writes=True)
+        monkeypatch.setitem(calls.CALLS, call.name, call)  # type: ignore[arg-type]
+
+    def _handler(self) -> Any:
+        def write(
+            services: Services, *, login: str, values: Mapping[str, str] | None = None
+        ) -> Change | Mapping[str, Any]:
+            if isinstance(self.ending, Exception):
+                raise self.ending
+            return self.ending
+
+        return write
+
+    def __call__(self, services: Services, **arguments: Any) -> dict[str, Any]:
+        return perform("test.write", {"login": "anna", **arguments}, WHO, services)
+
+
+@pytest.fixture
+def write(monkeypatch: pytest.MonkeyPatch) -> Written:
+    return Written(monkeypatch)
+
+
+@pytest.fixture
+def services(small_world: World) -> Services:
+    return small_world.services(
+        sources={"CustomerUser": {**small_world.people, "cache_ttl": 300}}, audit={"lines": 3}
+    )
+
+
+def published(services: Services) -> list[Any]:
+    return [
+        parse({name.decode(): value.decode() for name, value in fields.items()})
+        for _, fields in services.inbox.client.xrange(EVENTS)
+    ]
+
+
+def lines(services: Services) -> list[audit.Line]:
+    return [kept.line for kept in audit.newest(services.inbox.client, 10)]
+
+
+def test_after_a_write_everybody_hears_of_it(
+    small_world: World, services: Services, write: Written
+) -> None:
+    small_world.person("anna", phone="1")
+    services.directory.find(["anna", "bert"])
+    assert services.directory.find(["anna"])["anna"].cached  # type: ignore[union-attr]
+
+    with capture_logs() as logs:
+        told = write(services)
+
+    assert told == UPDATED.told
+    assert not services.directory.find(["anna"])["anna"].cached  # type: ignore[union-attr]
+    assert services.directory.find(["bert"])["bert"].cached  # type: ignore[union-attr]
+    (event,) = published(services)
+    assert (event.login, event.source) == ("anna", "CustomerUser")
+    assert (event.fields, event.renamed_to) == (UPDATED.fields, None)
+    line = audit.Line(WHO, "test.write", ("anna",), (), "CustomerUser", UPDATED.fields)
+    assert lines(services) == [line]
+    (logged,) = [one for one in logs if one["event"] == "admin.audit"]
+    assert (logged["who"], logged["customer_users"], logged["outcome"]) == (WHO, ("anna",), "done")
+    assert SECRET not in str(logs)
+    assert SECRET not in repr(UPDATED)
+    assert SECRET not in str(services.inbox.client.xrange(audit.KEY))
+
+
+def test_of_a_renamed_customer_user_one_event_tells_both_logins(
+    services: Services, write: Written
+) -> None:
+    write.ending = Change({}, "CustomerUser", ("old", "new"), fields=("UserLogin",), renamed="new")
+
+    write(services)
+
+    (event,) = published(services)
+    assert isinstance(event, CustomerUserChanged)
+    assert (event.login, event.renamed_to) == ("old", "new")
+    assert lines(services)[0].customer_users == ("old", "new")
+
+
+def test_each_customer_user_and_customer_of_a_change_has_an_event(
+    services: Services, write: Written
+) -> None:
+    write.ending = Change({}, "CustomerCompany", ("a", "b"), ("ACME",))
+
+    write(services)
+
+    assert [type(one) for one in published(services)] == [
+        CustomerUserChanged,
+        CustomerUserChanged,
+        CustomerCompanyChanged,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ending", "told"),
+    [
+        (
+            Refused("duplicate_email", "two", field="UserEmail", source="CustomerUser"),
+            {"error": "duplicate_email", "field": "UserEmail", "source": "CustomerUser"},
+        ),
+        (Refused("unknown_customer_user", "who"), {"error": "unknown_customer_user"}),
+        (SourceUnavailable("1", "gone"), {"error": "unavailable", "source": "CustomerUser1"}),
+        (DatabaseFault("gone"), {"error": "unavailable"}),
+        (TicketDatabaseUnavailable("gone"), {"error": "unavailable"}),
+        (redis.ConnectionError(SECRET), {"error": "unavailable"}),
+        (SoftTimeLimitExceeded(), {"error": "unavailable"}),
+        (SourceMisconfigured("1", "no table"), {"error": "misconfigured"}),
+        (TicketDatabaseMisfit("no agent"), {"error": "misconfigured"}),
+        (KeyError(SECRET), {"error": "failed"}),
+    ],
+)
+def test_what_stands_in_the_way_is_told_as_data_and_kept_in_the_audit(
+    services: Services, write: Written, ending: Exception, told: Mapping[str, str]
+) -> None:
+    write.ending = ending
+
+    with capture_logs() as logs:
+        answer = write(services)
+
+    assert answer.pop("message")
+    assert answer == told
+    assert published(services) == []
+    (line,) = lines(services)
+    assert (line.customer_users, line.outcome) == (("anna",), told["error"])
+    assert line.fields == ((told["field"],) if "field" in told else ())
+    assert SECRET not in f"{answer} {line} {logs}"
+
+
+def test_an_error_of_our_own_is_told_by_its_place(services: Services, write: Written) -> None:
+    write.ending = ValueError(SECRET)
+
+    with capture_logs() as logs:
+        told = write(services)
+
+    assert "ValueError (test_calls.py:" in told["message"]
+    assert "it may have been done" in told["message"]
+    (failed,) = [line for line in logs if line["event"] == "admin.failed"]
+    assert (failed["call"], failed["error"]) == ("test.write", "ValueError")
+
+
+def test_wrong_arguments_of_a_write_are_kept_without_values(
+    services: Services, write: Written
+) -> None:
+    told = write(services, values={"UserPassword": 7, "UserLogin": "x"}, password=SECRET)
+    nobody = write(services, login={"a": SECRET})
+
+    assert (told["error"], nobody["error"]) == ("wrong_arguments", "wrong_arguments")
+    assert [one.customer_users for one in lines(services)] == [("anna",), ()]
+    assert {one.outcome for one in lines(services)} == {"wrong_arguments"}
+    assert SECRET not in f"{told} {nobody} {services.inbox.client.xrange(audit.KEY)}"
+
+
+def test_whom_a_refused_call_was_about_may_stand_among_its_values(services: Services) -> None:
+    values = {"UserLogin": "x" * 300, "CustomerID": "ACME", "UserPassword": SECRET}
+    of_nothing({"values": values}, {"error": "required"}, "customer_user.add", WHO, services)
+
+    (line,) = lines(services)
+    assert (line.customer_users, line.customers) == (("x" * 200,), ("ACME",))
+
+
+def test_a_write_that_was_not_needed_is_kept_as_such(services: Services, write: Written) -> None:
+    write.ending = {"login": "anna"}
+
+    assert write(services) == {"login": "anna"}
+    assert lines(services)[0].outcome == "nothing"
+    assert published(services) == []
+
+
+def test_a_call_that_reads_leaves_no_line(services: Services) -> None:
+    perform("customer_user.get", {"login": "anna"}, WHO, services)
+
+    assert lines(services) == []
+
+
+def test_the_audit_keeps_as_many_lines_as_the_settings_say(
+    services: Services, write: Written
+) -> None:
+    for _ in range(5):
+        write(services)
+
+    assert len(lines(services)) == services.settings.audit.lines == 3
+
+
+def test_a_write_is_told_as_done_where_redis_went_away_after_it(
+    small_world: World, services: Services, write: Written
+) -> None:
+    services.inbox.client.ping()
+    small_world.redis.stop()
+    try:
+        with capture_logs() as logs:
+            told = write(services)
+    finally:
+        small_world.redis.start()
+
+    warnings = told.pop("warnings")
+    assert told == UPDATED.told
+    assert [text.partition(": ")[2].split(",")[0] for text in warnings] == [
+        "what the workers remember was not dropped",
+        "no event was published",
+        "the audit has no line of this call",
+    ]
+    assert [one["call"] for one in logs if one["event"] == "admin.incomplete"] == ["test.write"] * 3
+    assert [one["outcome"] for one in logs if one["event"] == "admin.audit"] == ["done"]
+    json.dumps(warnings)
+
+
+def test_a_redis_that_is_full_still_forgets(
+    small_world: World, services: Services, write: Written
+) -> None:
+    small_world.person("anna", phone="1")
+    services.directory.find(["anna"])
+    client = services.inbox.client
+    client.config_set("maxmemory", "1")
+    try:
+        told = write(services)
+    finally:
+        client.config_set("maxmemory", "0")
+
+    assert len(told["warnings"]) == 3
+    assert not services.directory.find(["anna"])["anna"].cached  # type: ignore[union-attr]
+    assert lines(services) == []

@@ -1,0 +1,138 @@
+"""What follows from a write? Copies are dropped, events tell of it, and the audit keeps who asked.
+
+The write is done by then, and nothing here can undo it. Where Redis does not do its part, the
+caller is told what was not done, and the log says it as well.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+import structlog
+
+from worker import audit
+from worker.events import CustomerCompanyChanged, CustomerUserChanged, DirectoryEvent
+from worker.handlers.changes import Change
+from worker.services import Services
+
+NOTHING = "nothing"
+
+_AWAY = (redis.ConnectionError, redis.TimeoutError)
+
+log = structlog.get_logger("fieldfare")
+
+
+def of_change(change: Change, call: str, who: str, services: Services) -> list[str]:
+    """Do what follows from a write; what could not be done is told in warnings."""
+    line = audit.Line(
+        who=who,
+        call=call,
+        customer_users=change.customer_users,
+        customers=change.customers,
+        source=change.source,
+        fields=change.fields,
+    )
+    _log(line)
+    return _done(
+        {
+            "what the workers remember was not dropped, and may be written into tickets until it "
+            "expires": lambda: services.directory.forget(change.customer_users),
+            "no event was published, so nobody else heard of the change": lambda: (
+                services.inbox.publish_many(events(change))
+            ),
+            "the audit has no line of this call, the log has": lambda: _keep(line, services),
+        },
+        call,
+    )
+
+
+def of_nothing(
+    arguments: Mapping[str, Any], told: Mapping[str, Any], call: str, who: str, services: Services
+) -> list[str]:
+    """Keep who asked for a write that did not come to pass: it was refused, or not needed.
+
+    Args:
+        arguments: of the call, unchecked.
+        told: to the caller.
+        call: its name.
+        who: who asked.
+        services: what the call works with.
+    """
+    line = audit.Line(
+        who=who,
+        call=call,
+        customer_users=_named(arguments, "login", "UserLogin"),
+        customers=_named(arguments, "customer_id", "CustomerID"),
+        source=str(told.get("source", "")),
+        fields=(str(told["field"]),) if told.get("field") else (),
+        outcome=str(told.get("error", NOTHING)),
+    )
+    _log(line)
+    missed = "the audit has no line of this call, the log has"
+    return _done({missed: lambda: _keep(line, services)}, call)
+
+
+def events(change: Change) -> list[DirectoryEvent]:
+    """What to tell everybody of a change; of one that was renamed one event tells both logins."""
+    now = datetime.now(UTC)
+    logins = change.customer_users[:1] if change.renamed else change.customer_users
+    common: dict[str, Any] = {"time": now, "source": change.source or None}
+    return [
+        *(
+            CustomerUserChanged(
+                login=login, fields=change.fields, renamed_to=change.renamed or None, **common
+            )
+            for login in logins
+        ),
+        *(
+            CustomerCompanyChanged(customer_id=customer, fields=change.fields, **common)
+            for customer in change.customers
+        ),
+    ]
+
+
+def _done(steps: Mapping[str, Callable[[], object]], call: str) -> list[str]:
+    """Take each step; the texts of those that failed. A Redis that is away is asked only once."""
+    warnings: list[str] = []
+    away = ""
+    for missed, do in steps.items():
+        error = away
+        if not away:
+            try:
+                do()
+            except redis.RedisError as failure:
+                error = type(failure).__name__
+                away = error if isinstance(failure, _AWAY) else ""
+        if error:
+            warnings.append(f"Redis did not do its part ({error}): {missed}")
+            log.error("admin.incomplete", call=call, error=error, missed=missed)
+    return warnings
+
+
+def _keep(line: audit.Line, services: Services) -> None:
+    audit.write(services.inbox.client, line, services.settings.audit.lines)
+
+
+def _log(line: audit.Line) -> None:
+    log.info(
+        "admin.audit",
+        who=line.who,
+        call=line.call,
+        customer_users=line.customer_users,
+        customers=line.customers,
+        source=line.source,
+        fields=line.fields,
+        outcome=line.outcome,
+    )
+
+
+_LONGEST = 200
+
+
+def _named(arguments: Mapping[str, Any], argument: str, variable: str) -> tuple[str, ...]:
+    """Whom a call that came to nothing was about, as far as it says so; cut."""
+    values = arguments.get("values")
+    inner = values.get(variable) if isinstance(values, Mapping) else None
+    named = arguments.get(argument, inner)
+    return (named[:_LONGEST],) if isinstance(named, str) and named else ()
