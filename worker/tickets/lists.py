@@ -17,6 +17,13 @@ from directory import membership
 
 POSTGRESQL = membership.TAKES_LISTS
 
+BY_TICKET = " + 0"
+"""What keeps PostgreSQL from choosing rows by their field, behind a column that holds a field's id.
+
+While it has no statistics of ``dynamic_field_value`` it would read all values of the fields, of
+every ticket there is, instead of some values of the tickets asked for.
+"""
+
 TICKETS: Mapping[str, str] = MappingProxyType({"tickets": "BIGINT"})
 """The list that nearly every statement has: ids of tickets."""
 
@@ -29,11 +36,13 @@ def statement(dialect: str, sql: str, lists: Mapping[str, str] = TICKETS) -> Tex
     Args:
         dialect: the name of the database's dialect.
         sql: with ``{name}`` behind a column where it is compared with a list.
-        lists: PostgreSQL's type of each list; ``bound`` gives what is bound to its name.
+        lists: PostgreSQL's type of each list; ``bound`` gives what is bound to its name. One that
+            is named ``fields`` stands beside a list of tickets, which chooses the rows.
     """
     if dialect == POSTGRESQL:
         arrays = {
-            name: f"= ANY(CAST((SELECT :{name}) AS {kind}[]))" for name, kind in lists.items()
+            name: f"{BY_TICKET * (name == 'fields')} = ANY(CAST((SELECT :{name}) AS {kind}[]))"
+            for name, kind in lists.items()
         }
         return text(sql.format(**arrays))
     growing: list[BindParameter[Any]] = [bindparam(name, expanding=True) for name in lists]

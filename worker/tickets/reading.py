@@ -21,7 +21,7 @@ from sqlalchemy import Connection, TextClause, select
 
 from mapping.model import DynamicField, HistoryLine, HistoryType, TicketState, ValueRow
 from worker.tickets import schema
-from worker.tickets.lists import TICKETS, bound, statement
+from worker.tickets.lists import BY_TICKET, POSTGRESQL, TICKETS, bound, statement
 from worker.tickets.store import Loaded
 from worker.tickets.system import TicketSystem
 
@@ -68,7 +68,8 @@ SELECT v.value_text, v.value_date, v.value_int, {indexes}, v.id AS row_id, v.obj
        NULL AS name, NULL AS field_type, NULL AS object_type, NULL AS internal_field,
        NULL AS valid_id, NULL AS change_time
 FROM dynamic_field_value v
-WHERE v.object_id {tickets} AND v.field_id IN (SELECT id FROM dynamic_field WHERE name {names})
+WHERE v.object_id {tickets}
+AND v.field_id{by_ticket} IN (SELECT id FROM dynamic_field WHERE name {names})
 UNION ALL
 SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, f.id,
        f.name, f.field_type, f.object_type, f.internal_field, f.valid_id, f.change_time
@@ -213,5 +214,6 @@ def _history(dialect: str) -> TextClause:
 @cache
 def _values(dialect: str, has_indexes: bool) -> TextClause:
     indexes = "v.index_value, v.index_set" if has_indexes else "NULL AS index_value, NULL"
-    sql = _VALUES.replace("{indexes}", indexes)
+    by_ticket = BY_TICKET if dialect == POSTGRESQL else ""
+    sql = _VALUES.replace("{indexes}", indexes).replace("{by_ticket}", by_ticket)
     return statement(dialect, sql, {**TICKETS, "names": "TEXT"})
