@@ -114,7 +114,7 @@ def unknown(place: Place, name: str, known: Iterable[str]) -> Refused:
         message = f"{source} keeps no passwords: its Map has no {PASSWORD}; give none"
         return Refused("no_password_column", message, field=name, source=source)
     close = get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"it has {_listed(known)}"
+    hint = f"did you mean {close[0]}?" if close else f"it has {listed(known)}"
     message = f"{source} has no field {name}; {hint}"
     return Refused("unknown_field", message, field=name, source=source)
 
@@ -159,7 +159,7 @@ def _check_choice(place: Place, entry: MapEntry, text: str) -> None:
         choices = {id_: name for name, id_ in place.validity.items()}
     if choices is not None and text not in choices:
         offered = (key if key == label else f"{key} ({label})" for key, label in choices.items())
-        raise refused(place, "not_a_choice", entry, f"is one of {_listed(offered)}")
+        raise refused(place, "not_a_choice", entry, f"is one of {listed(offered)}")
 
 
 def _check_password(place: Place, entry: MapEntry, text: str) -> None:
@@ -176,7 +176,8 @@ def _check_password(place: Place, entry: MapEntry, text: str) -> None:
         raise refused(place, "too_long", entry, problem)
 
 
-def _listed(texts: Iterable[str]) -> str:
+def listed(texts: Iterable[str]) -> str:
+    """Texts in a row, and how many more there are than can be read."""
     every = list(texts)
     more = len(every) - MOST_CHOICES
     return ", ".join(every[:MOST_CHOICES]) + (f" and {more} more" if more > 0 else "")
