@@ -86,7 +86,7 @@ def newest(client: redis.Redis, most: int, login: str = "") -> list[Kept]:
 
 
 def after(client: redis.Redis, last_id: str) -> list[Kept]:
-    """The lines that came after one, the newest last; those of one portion.
+    """The lines that came after one, the newest last; as many as are read at once.
 
     Raises:
         redis.RedisError: Redis does not answer.

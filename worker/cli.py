@@ -17,6 +17,7 @@ from directory.model import Found, Unavailable
 from worker.commands import customer_users, guard, interrupting, sources
 from worker.commands.admin_worker import admin_worker
 from worker.commands.answering import Exit, Json, answering, complain
+from worker.commands.audit import audit
 from worker.commands.beat import beat
 from worker.commands.check import check
 from worker.commands.dead import dead
@@ -192,6 +193,7 @@ app.add_typer(customer_users.app, name="customer-user")
 app.add_typer(sources.app, name="source")
 app.add_typer(guard.app, name="guard")
 app.command()(admin_worker)
+app.command()(audit)
 app.command()(beat)
 app.command()(check)
 app.command()(health)

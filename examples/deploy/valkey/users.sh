@@ -35,10 +35,13 @@ control="$channel.celery.pidbox $channel.celeryev/* $channel.celeryev/worker.*"
 # Where Celery keeps which queue is bound to which exchange, and answers to remote control.
 celery='~fieldfare:celery:_kombu.* ~fieldfare:celery:*.celery.pidbox*'
 
+# To append events, and to ring.
+emit='(%W~fieldfare:events +xadd) (%W~fieldfare:bell +set) (%W~fieldfare:celery:events +lpush)'
+
 cat <<ACL
 user default on nopass resetkeys resetchannels -@all +ping
-user producer on #$producer resetkeys resetchannels -@all $connect (%W~fieldfare:events +xadd) (%W~fieldfare:bell +set) (%W~fieldfare:celery:events +lpush)
+user producer on #$producer resetkeys resetchannels -@all $connect $emit
 user worker on #$worker resetkeys resetchannels $control $work ~fieldfare:events ~fieldfare:bell ~fieldfare:dead ~fieldfare:waiting:* ~fieldfare:handled ~fieldfare:announced ~fieldfare:sweep ~fieldfare:sweep:* ~fieldfare:cache:* ~fieldfare:sources ~fieldfare:guard ~fieldfare:guard:* ~fieldfare:added ~fieldfare:workers ~fieldfare:worker:* ~fieldfare:celery:events* ~fieldfare:celery:unacked* $celery
-user admin on #$admin resetkeys resetchannels $control &fieldfare:celery:celery-task-meta-* $work ~fieldfare:cache:* ~fieldfare:sources ~fieldfare:workers ~fieldfare:worker:* ~fieldfare:celery:admin* ~fieldfare:celery:celery-task-meta-* $celery
+user admin on #$admin resetkeys resetchannels $control &fieldfare:celery:celery-task-meta-* $work ~fieldfare:cache:* ~fieldfare:sources ~fieldfare:workers ~fieldfare:worker:* ~fieldfare:celery:admin* ~fieldfare:celery:celery-task-meta-* ~fieldfare:audit $celery $emit
 user monitor on #$monitor resetkeys resetchannels $control -@all $connect +@transaction +@pubsub +info +time (+@read -@dangerous %R~fieldfare:events %R~fieldfare:dead %R~fieldfare:waiting:* %R~fieldfare:bell %R~fieldfare:sweep %R~fieldfare:sweep:* %R~fieldfare:sources %R~fieldfare:guard %R~fieldfare:workers %R~fieldfare:worker:*) (+xgroup|create %W~fieldfare:events) (+llen ~fieldfare:celery:events* ~fieldfare:celery:admin*) ($work $celery ~fieldfare:celery:monitor.* ~fieldfare:celery:celeryev.*)
 ACL

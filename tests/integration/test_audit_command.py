@@ -1,0 +1,111 @@
+"""``fieldfare audit`` as an operator reads it."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+from typer.testing import CliRunner, Result
+
+from tests.servers import RedisServer
+from worker import audit, cli
+from worker.audit import Line
+from worker.commands.audit import go_on
+from worker.inbox import connect
+
+Run = Callable[..., Result]
+
+LINES = (
+    Line("root@host", "customer_user.add", ("jdoe",), (), "CustomerUser", ("UserLogin",)),
+    Line("root@host", "customer_user.add", ("[red]x",), (), "", ("UserEmail",), "duplicate_email"),
+    Line("web", "customer_company.update", (), ("AC\x1bME",), "CustomerCompany"),
+    Line("web", "customer_user.rename", ("jdoe", "jane"), (), "CustomerUser", ("UserLogin",)),
+)
+
+
+@pytest.fixture
+def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
+    redis_server.start()
+    redis_server.flush()
+    made = connect(redis_server.url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def run(redis_server: RedisServer, client: redis.Redis) -> Run:
+    for line in LINES:
+        audit.write(client, line, 100)
+
+    def invoke(*arguments: str, exit_code: int = 0) -> Result:
+        environment = {
+            "FIELDFARE_REDIS__URL": redis_server.url,
+            "FIELDFARE_TICKETS__URL": "sqlite:///nowhere",
+            "COLUMNS": "160",
+        }
+        done = CliRunner().invoke(cli.app, ["audit", *arguments], env=environment)
+        assert done.exit_code == exit_code, done.output
+        return done
+
+    return invoke
+
+
+def test_the_newest_line_stands_last(run: Run) -> None:
+    said = run().stdout
+
+    rows = [line for line in said.splitlines() if "@" in line or "web" in line]
+    assert ["add" in rows[0], "rename" in rows[-1]] == [True, True]
+    assert "duplicate_email" in rows[1]
+    assert "[red]x" in rows[1]
+    assert "\x1b" not in said
+    assert "jdoe, jane" in rows[-1]
+    assert "add" not in run("--limit", "1").stdout
+
+
+def test_lines_about_one_customer_user_are_shown_alone(run: Run) -> None:
+    told = json.loads(run("--login", "jdoe", "--json").stdout)
+
+    assert [one["call"] for one in told] == ["customer_user.add", "customer_user.rename"]
+    assert {key: told[0][key] for key in ("who", "customer_users", "outcome", "fields")} == {
+        "who": "root@host",
+        "customer_users": ["jdoe"],
+        "outcome": "done",
+        "fields": ["UserLogin"],
+    }
+    assert told[0]["time"].endswith("+00:00")
+
+
+def test_where_there_is_no_line_that_is_said(run: Run) -> None:
+    assert "there is no line" in run("--login", "nobody").stderr
+    assert json.loads(run("--login", "nobody", "--json").stdout) == []
+
+
+def test_a_redis_that_is_away_is_told(run: Run, redis_server: RedisServer) -> None:
+    redis_server.stop()
+    try:
+        assert "Redis does not answer" in run(exit_code=3).stderr
+    finally:
+        redis_server.start()
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_new_lines_follow_until_ctrl_c(
+    run: Run, client: redis.Redis, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    waits = iter(["jdoe", "other", ""])
+
+    def wait(_: float) -> Any:
+        login = next(waits)
+        if not login:
+            raise KeyboardInterrupt
+        audit.write(client, Line("late", "customer_user.update", (login,)), 100)
+
+    go_on(client, audit.newest(client, 9, "jdoe")[-1:], "jdoe", wait, as_json=as_json)
+
+    first, second = capsys.readouterr().out.splitlines()
+    if as_json:
+        assert [json.loads(one)["who"] for one in (first, second)] == ["web", "late"]
+    else:
+        assert "customer_user.rename  jdoe, jane  CustomerUser  UserLogin  done" in first
+        assert "late  customer_user.update  jdoe  done" in second
