@@ -162,6 +162,7 @@ class Reason(StrEnum):
     INVALID_VALUE = "invalid_value"  # the field type refuses the value
     TRANSFORM_FAILED = "transform_failed"
     OVERLONG = "overlong"  # overlong = "keep"
+    NOT_EMPTY = "not_empty"  # only empty fields were to be filled
     STALE = "stale"  # the source is away, and what it said before has no value for the field
 
 

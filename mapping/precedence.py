@@ -51,6 +51,8 @@ class Precedence:
 
     Attributes:
         worker_user_id: the user whose lines are the worker's own.
+        overruled: no value of the frontend is kept, also of what was written later: somebody asked
+            for the directory's, knowing that.
         enabled: False is the order that OTOBO has with ``Transaction 1``: the directory wins over
             what the same request submitted, and over nothing later.
         unknown_frontend: when the creating screen cannot be told, whether a field that is enabled
@@ -61,6 +63,7 @@ class Precedence:
 
     worker_user_id: int
     enabled: bool = True
+    overruled: bool = False
     unknown_frontend: Literal["keep", "write"] = "keep"
     screens: Mapping[str, Levels] = field(default_factory=lambda: MappingProxyType({}))
     screen_by_history_type: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -149,6 +152,8 @@ def kept(name: str, now: Moment, precedence: Precedence, *, keep_edits: bool) ->
         precedence: the settings.
         keep_edits: the rule's ``on_manual_edit`` is ``keep`` (deviation D16).
     """
+    if precedence.overruled:
+        return None
     if precedence.enabled:
         if name in now.submitted:
             return Reason.SUBMITTED

@@ -23,6 +23,7 @@ from worker.tickets.store import (
     Refused,
     TicketDatabaseMisfit,
     TicketDatabaseUnavailable,
+    Traces,
 )
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -281,6 +282,27 @@ def test_a_plan_is_written_whole(otobo: Otobo, store: SqlTicketStore) -> None:
     assert (line.priority_id, line.state_id, line.article_id) == (5, 6, None)
     assert (line.history_type_id, line.change_by) == (28, WORKER)
     assert str(line.create_time).startswith("2026-11-22 12:00:00")
+
+
+@pytest.mark.parametrize("change_time", [False, True])
+@pytest.mark.parametrize("history", [False, True])
+def test_what_is_left_beside_the_values_can_be_chosen(
+    otobo: Otobo, store: SqlTicketStore, change_time: bool, history: bool
+) -> None:
+    otobo.add_fields(FIVE)
+    adding, overwriting = otobo.create_ticket("jdoe"), otobo.create_ticket("jdoe")
+    otobo.set_value(overwriting, "Phone", "1")
+    before = {id_: otobo.ticket(id_) for id_ in (adding, overwriting)}
+    traces = Traces(change_time=change_time, history=history)
+
+    for ticket_id, ticket in before.items():
+        loaded = store.load([ticket_id], FIVE)
+        made = plan(loaded, ticket_id, {"Phone": "11"})
+        assert store.apply([made], traces) == {ticket_id: Applied(("Phone",))}
+
+        assert otobo.values(ticket_id) == {"Phone": ["11"]}
+        assert len(otobo.lines(ticket_id, WORKER)) == history
+        assert (otobo.ticket(ticket_id) != ticket) is change_time
 
 
 def test_every_column_of_a_row_is_written_and_overwritten(

@@ -501,8 +501,8 @@ def test_otobo_sees_what_was_written_by_a_pass_that_was_cut_off(world: World) ->
     services = world.services(tickets={"otobo_cache": {"kind": "redis", "url": world.redis.url}})
 
     class CutOff(Interfering):
-        def apply(self, plans: Sequence[Plan]) -> Mapping[int, Result]:
-            super().apply(plans)
+        def apply(self, plans: Sequence[Plan], *how: Any, **more: Any) -> Mapping[int, Result]:
+            super().apply(plans, *how, **more)
             raise TicketDatabaseUnavailable("away")
 
     with redis.Redis.from_url(world.redis.url) as cache:

@@ -27,7 +27,7 @@ from worker.outcomes import Outcome
 from worker.services import Services
 from worker.settings import Settings
 from worker.tickets.newcomers import Newcomers
-from worker.tickets.store import Result, TicketStore
+from worker.tickets.store import ALL_TRACES, Result, TicketStore, Traces
 from worker.waiting_room import REST_SECONDS, come_back
 
 PHONE: Mapping[str, str] = {"UserPhone": "Phone"}
@@ -168,9 +168,9 @@ class Interfering:
         self._store = store
         self._act = act
 
-    def apply(self, plans: Sequence[Plan]) -> Mapping[int, Result]:
+    def apply(self, plans: Sequence[Plan], traces: Traces = ALL_TRACES) -> Mapping[int, Result]:
         self._act()
-        return self._store.apply(plans)
+        return self._store.apply(plans, traces)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)

@@ -4,12 +4,13 @@ This is the only path there is. ``explain`` and a dry run are the same pass with
 step; a resync is the same pass over many tickets.
 """
 
+import dataclasses
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import structlog
@@ -18,13 +19,14 @@ from directory.model import Absent, Answer, Found, Unavailable, source_name
 from directory.watch import NO_OUTAGES
 from mapping.model import Attributes, Decision, EventHint, Labels, Plan, TicketState
 from mapping.plan import NO_LABELS, prepare
-from mapping.stale import without_losses
+from mapping.restraint import only_empty, without_losses
 from mapping.values import Several
 from worker import logs, metrics, tracing
 from worker.events import CustomerChanged, MalformedEventError, TicketCreated, TicketEvent, parse
 from worker.handlers.stale_copies import drop_stale_copies
 from worker.inbox import Entry
 from worker.labels import labels_for
+from worker.manner import AS_FOR_EVENTS, Manner
 from worker.outcomes import Kind, Outcome
 from worker.services import Services
 from worker.tickets.history import stamp
@@ -132,8 +134,15 @@ def _sorted_out(entries: Sequence[Entry]) -> tuple[Mapping[int, _Request], list[
     return requests, outcomes
 
 
-def converge(hints: Hints, services: Services) -> Mapping[int, Verdict]:
+def converge(
+    hints: Hints, services: Services, manner: Manner = AS_FOR_EVENTS
+) -> Mapping[int, Verdict]:
     """Write what is to be written, planning anew where somebody changed a ticket in between.
+
+    Args:
+        hints: what the events of each ticket told; nothing for a ticket without events.
+        services: whom to ask, and where to write.
+        manner: how to write.
 
     Returns:
         A verdict for each ticket id in ``hints``. A ticket that kept changing ends as a conflict.
@@ -146,13 +155,14 @@ def converge(hints: Hints, services: Services) -> Mapping[int, Verdict]:
     verdicts: dict[int, Verdict] = {}
     still_open = sorted(hints)
     holding = services.newcomers.holding()
+    apply = partial(services.tickets.apply, traces=manner.traces)
     for _ in range(services.settings.inbox.max_conflicts):
-        seen = look(still_open, services, hints, services.source_states.outages())
+        seen = look(still_open, services, hints, services.source_states.outages(), manner)
         services.source_states.note(services.directory.observed())
         plans = [one.plan for one in seen.values() if one.plan is not None]
         held = holding.conflicts(plans)
         ready = [plan for plan in plans if plan.ticket_id not in held]
-        written = tracing.within("apply", services.guard.let, ready, services.tickets.apply)
+        written = tracing.within("apply", services.guard.let, ready, apply)
         results = {**written, **held}
         services.added.remember(written)
         drop_stale_copies(
@@ -170,11 +180,30 @@ def converge(hints: Hints, services: Services) -> Mapping[int, Verdict]:
     return verdicts
 
 
+def foresee(
+    ticket_ids: Sequence[int], services: Services, manner: Manner = AS_FOR_EVENTS
+) -> Mapping[int, Verdict]:
+    """How ``converge`` would end for tickets without events; nothing is written.
+
+    Raises:
+        TicketDatabaseUnavailable: the ticket database does not answer.
+    """
+    seen = look(ticket_ids, services, {}, services.source_states.outages(), manner)
+    services.source_states.note(services.directory.observed())
+
+    def verdict(one: Look | None) -> Verdict:
+        changes = one.plan.changes if one is not None and one.plan is not None else ()
+        return _verdict(one, Applied(tuple([change.field_name for change in changes])))
+
+    return {ticket_id: verdict(seen.get(ticket_id)) for ticket_id in ticket_ids}
+
+
 def look(
     ticket_ids: Sequence[int],
     services: Services,
     hints: Hints,
     outages: Mapping[str, str] = NO_OUTAGES,
+    manner: Manner = AS_FOR_EVENTS,
 ) -> dict[int, Look]:
     """Load tickets, ask the directory, plan; write nothing.
 
@@ -185,6 +214,7 @@ def look(
         services: whom to ask.
         hints: what the events of each ticket told.
         outages: who is not to be asked, as for ``Directory.find``.
+        manner: how it would be written.
 
     Returns:
         A look at each ticket; one that does not exist is missing.
@@ -196,7 +226,12 @@ def look(
     loaded = tracing.within("load", load, ticket_ids, services.ruleset.rules)
     tickets = loaded.tickets.values()
     answers = _ask(tickets, services, outages)
-    seen = tracing.within("plan", _plan_all, answers, loaded, services, hints)
+
+    def plan_all(answers: Mapping[int, Answer], labels: Labels = NO_LABELS) -> dict[int, Look]:
+        prepared = (loaded, services, hints, manner, labels)
+        return tracing.within("plan", _plan_all, answers, *prepared)
+
+    seen = plan_all(answers)
     # An absent that came from the cache is asked anew before it empties a field (D26).
     doubtful = [
         one.ticket
@@ -205,13 +240,13 @@ def look(
     ]
     if doubtful:
         answers = _ask(doubtful, services, outages, fresh=True)
-        seen |= tracing.within("plan", _plan_all, answers, loaded, services, hints)
+        seen |= plan_all(answers)
     nameless = {i: one for i, one in seen.items() if one.plan and one.plan.references}
     if nameless:
         wanted = {key for one in nameless.values() if one.plan for key in one.plan.references}
         labels = labels_for(wanted, services, outages)
         answers = {i: one.answer for i, one in nameless.items()}
-        seen |= tracing.within("plan", _plan_all, answers, loaded, services, hints, labels)
+        seen |= plan_all(answers, labels)
     return seen
 
 
@@ -234,14 +269,16 @@ def _ask(
     }
 
 
-def _plan_all(
+def _plan_all(  # noqa: PLR0913, PLR0917 - all that a plan depends on
     answers: Mapping[int, Answer],
     loaded: Loaded,
     services: Services,
     hints: Hints,
-    labels: Labels = NO_LABELS,
+    manner: Manner,
+    labels: Labels,
 ) -> dict[int, Look]:
-    planner = prepare(services.ruleset, loaded.fields, services.precedence())
+    precedence = dataclasses.replace(services.precedence(), overruled=manner.overruled)
+    planner = prepare(services.ruleset, loaded.fields, precedence)
     seen = {}
     for ticket_id, answer in answers.items():
         ticket = loaded.tickets[ticket_id]
@@ -252,6 +289,8 @@ def _plan_all(
             made = planner.plan(ticket, attributes, told, labels, several=several)
             if isinstance(answer, Found) and answer.stale:
                 made = without_losses(made)
+            if manner.only_empty:
+                made = only_empty(made)
         seen[ticket_id] = Look(ticket, answer, made)
     return seen
 

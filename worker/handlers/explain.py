@@ -32,6 +32,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.INVALID_VALUE: "the field type refuses the directory's value",
     Reason.TRANSFORM_FAILED: "a transform cannot work on the directory's value",
     Reason.STALE: "the source is away; what it said before has no value, and empties nothing",
+    Reason.NOT_EMPTY: "the field holds a value, and only empty ones are filled",
     Reason.OVERLONG: 'the value is longer than 3800 characters, and overlong = "keep"',
 }
 """What each reason means, for people."""

@@ -92,7 +92,12 @@ def look(connection: Connection, system: TicketSystem, plans: Sequence[Plan]) ->
 
 
 def is_ours_alone(
-    connection: Connection, system: TicketSystem, plans: Sequence[Plan], overwritten: Sequence[int]
+    connection: Connection,
+    system: TicketSystem,
+    plans: Sequence[Plan],
+    overwritten: Sequence[int],
+    *,
+    lines: bool,
 ) -> bool:
     """Whether the fields of written plans hold the rows that were read, and nobody wrote a line.
 
@@ -104,6 +109,7 @@ def is_ours_alone(
         system: the ids of this ticket system.
         plans: all that the transaction wrote; in none of them a field has more rows than before.
         overwritten: ids of the value rows that hold the new values.
+        lines: whether a line was written for each change.
     """
     dialect = connection.dialect.name
     if dialect != POSTGRESQL:
@@ -115,20 +121,28 @@ def is_ours_alone(
             for field_id, ids in plan.watched.items():
                 known += ids if field_id not in changed else ()
     asked = _asked(dialect, system, plans) | {"known": bound(dialect, known)}
-    rows, ours, lines = connection.execute(_statement(dialect, _COUNT), asked).one()
-    written = sum([len(plan.changes) for plan in plans])
-    return bool(rows == ours == len(known) and lines == written)
+    rows, ours, found = connection.execute(_statement(dialect, _COUNT), asked).one()
+    written = sum([len(plan.changes) for plan in plans]) if lines else 0
+    return bool(rows == ours == len(known) and found == written)
 
 
 def compare(
-    plans: Sequence[Plan], seen: Seen, system: TicketSystem, *, written: bool
+    plans: Sequence[Plan], seen: Seen, system: TicketSystem, *, written: bool, lines: bool = True
 ) -> dict[int, Conflict]:
-    """Which tickets are not as their plans say, before or after they are written?"""
+    """Which tickets are not as their plans say, before or after they are written?
+
+    Args:
+        plans: for different tickets.
+        seen: what stands there.
+        system: the ids of this ticket system.
+        written: whether the plans were written.
+        lines: whether a line was written for each change then.
+    """
     conflicts = {}
     for plan in plans:
         if _has_foreign_row(plan, seen, written=written):
             conflicts[plan.ticket_id] = Conflict("rows_changed")
-        elif _has_foreign_line(plan, seen, system, ours=len(plan.changes) if written else 0):
+        elif _has_foreign_line(plan, seen, system, len(plan.changes) if written and lines else 0):
             conflicts[plan.ticket_id] = Conflict("foreign_line")
     return conflicts
 
@@ -216,7 +230,7 @@ def _has_foreign_row(plan: Plan, seen: Seen, *, written: bool) -> bool:
     return False
 
 
-def _has_foreign_line(plan: Plan, seen: Seen, system: TicketSystem, *, ours: int) -> bool:
+def _has_foreign_line(plan: Plan, seen: Seen, system: TicketSystem, ours: int) -> bool:
     """Whether somebody wrote a line behind the plan that bears on what it decided."""
     lines = [line for line in seen.lines.get(plan.ticket_id, ()) if line.id > plan.history_id]
     updates = [line for line in lines if line.type_id == system.type_id(HistoryType.FIELD_UPDATE)]

@@ -24,6 +24,7 @@ from worker.tickets.interference import find_conflicts, take_back
 from worker.tickets.reading import Definitions, read_tickets
 from worker.tickets.second_look import doubtful, overruled
 from worker.tickets.store import (
+    ALL_TRACES,
     Added,
     Applied,
     Conflict,
@@ -31,6 +32,7 @@ from worker.tickets.store import (
     Refused,
     Result,
     TicketDatabaseUnavailable,
+    Traces,
 )
 from worker.tickets.system import TicketSystem, check_tables, read_system
 from worker.tickets.writing import Overtaken, Written, delete_values, write
@@ -124,14 +126,14 @@ class SqlTicketStore:
                 fields |= part.fields
         return Loaded(tickets, fields)
 
-    def apply(self, plans: Sequence[Plan]) -> Mapping[int, Result]:
+    def apply(self, plans: Sequence[Plan], traces: Traces = ALL_TRACES) -> Mapping[int, Result]:
         """Write plans; see ``TicketStore.apply``."""
         results: dict[int, Result] = {
             plan.ticket_id: Applied(()) for plan in plans if not plan.changes
         }
         changing = sorted((plan for plan in plans if plan.changes), key=lambda plan: plan.ticket_id)
         for start in range(0, len(changing), self._batch_size):
-            results |= self._apply(changing[start : start + self._batch_size])
+            results |= self._apply(changing[start : start + self._batch_size], traces)
         return results
 
     def newest_row_id(self) -> int:
@@ -176,14 +178,14 @@ class SqlTicketStore:
         """Close connections; the next call opens them again."""
         self._engine.dispose()
 
-    def _apply(self, plans: Sequence[Plan]) -> dict[int, Result]:
+    def _apply(self, plans: Sequence[Plan], traces: Traces) -> dict[int, Result]:
         """One transaction, begun again until it passes or nobody is left in it."""
         results: dict[int, Result] = {}
         open_plans = list(plans)
         repeats = 0
         while open_plans:
             try:
-                written = self._transact(open_plans)
+                written = self._transact(open_plans, traces)
             except Overtaken as overtaken:
                 conflicts = overtaken.conflicts or self._find_conflicts(open_plans)
                 results |= conflicts
@@ -201,8 +203,8 @@ class SqlTicketStore:
                 else:
                     # One ticket's values must not hold up the others'.
                     half = len(open_plans) // 2
-                    results |= self._apply(open_plans[:half])
-                    results |= self._apply(open_plans[half:])
+                    results |= self._apply(open_plans[:half], traces)
+                    results |= self._apply(open_plans[half:], traces)
                     break
             else:
                 results |= written.conflicts
@@ -210,11 +212,11 @@ class SqlTicketStore:
                 break
         return results
 
-    def _transact(self, plans: Sequence[Plan]) -> Written:
+    def _transact(self, plans: Sequence[Plan], traces: Traces) -> Written:
         with self._engine.connect().execution_options(**{WRITING: True}) as connection:
             system = self._system(connection, writing=True)
             with connection.begin():
-                return write(connection, system, plans, stamp(self._now(), self._zone))
+                return write(connection, system, plans, stamp(self._now(), self._zone), traces)
 
     def _settle(self, plans: Sequence[Plan], written: Written) -> dict[int, Result]:
         """Look once more after COMMIT where rows were added, and tell which fields stand."""

@@ -89,6 +89,24 @@ class Refused:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What writing leaves behind in a ticket, beside its values.
+
+    Attributes:
+        change_time: ``ticket.change_time`` and ``change_by``, by which agents sort and search.
+        history: a line for each field. Without them nobody can tell later who wrote the values;
+            the sweep looks at the tickets once more; a copy in OTOBO's cache stays for hours if a
+            worker is killed just behind COMMIT; and where a screen empties a field in the very
+            moment in which it is filled, the value stays.
+    """
+
+    change_time: bool = True
+    history: bool = True
+
+
+ALL_TRACES = Traces()
+
 Added: TypeAlias = Mapping[tuple[int, int], Collection[int]]
 """Ids of our rows, by ticket id and field id, where at least one was added."""
 
@@ -126,7 +144,7 @@ class TicketStore(Protocol):
         """
         ...
 
-    def apply(self, plans: Sequence[Plan]) -> Mapping[int, Result]:
+    def apply(self, plans: Sequence[Plan], traces: Traces = ALL_TRACES) -> Mapping[int, Result]:
         """Write plans in short transactions, in id order, as design section 1.3 says.
 
         A plan without changes is not written and counts as ``Applied(())``. Each ticket is

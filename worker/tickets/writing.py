@@ -26,7 +26,7 @@ from worker.tickets.history import field_update
 from worker.tickets.interference import compare, is_ours_alone, look
 from worker.tickets.lists import bound, statement
 from worker.tickets.rows import insert_rows, overwrite_values
-from worker.tickets.store import Conflict
+from worker.tickets.store import ALL_TRACES, Conflict, Traces
 from worker.tickets.system import TicketSystem
 
 DEFAULT_TYPE = 1
@@ -65,7 +65,13 @@ class Written:
     beside: Mapping[tuple[int, int], frozenset[int]]
 
 
-def write(connection: Connection, system: TicketSystem, plans: Sequence[Plan], now: str) -> Written:
+def write(
+    connection: Connection,
+    system: TicketSystem,
+    plans: Sequence[Plan],
+    now: str,
+    traces: Traces = ALL_TRACES,
+) -> Written:
     """Write plans in the transaction at hand; the caller commits.
 
     Args:
@@ -73,6 +79,7 @@ def write(connection: Connection, system: TicketSystem, plans: Sequence[Plan], n
         system: the ids of this ticket system.
         plans: for different tickets, each with changes.
         now: ``YYYY-MM-DD HH:MM:SS`` in the ticket system's time zone.
+        traces: what is left behind beside the values.
 
     Raises:
         Overtaken: the caller must roll back.
@@ -93,16 +100,18 @@ def write(connection: Connection, system: TicketSystem, plans: Sequence[Plan], n
         raise Overtaken({})
     # Before the ticket is updated: the line's foreign key then finds the row that is locked, and
     # need not lock a new version of it.
-    _write_lines(connection, system, [(locked[plan.ticket_id], plan) for plan in plans], now)
-    dialect = connection.dialect.name
-    connection.execute(
-        _touch(dialect),
-        {
-            "tickets": bound(dialect, [plan.ticket_id for plan in plans]),
-            "now": now,
-            "worker": system.worker_id,
-        },
-    )
+    if traces.history:
+        _write_lines(connection, system, [(locked[plan.ticket_id], plan) for plan in plans], now)
+    if traces.change_time:
+        dialect = connection.dialect.name
+        connection.execute(
+            _touch(dialect),
+            {
+                "tickets": bound(dialect, [plan.ticket_id for plan in plans]),
+                "now": now,
+                "worker": system.worker_id,
+            },
+        )
     filled = [
         (plan.ticket_id, change.field_id)
         for plan in plans
@@ -110,10 +119,11 @@ def write(connection: Connection, system: TicketSystem, plans: Sequence[Plan], n
         if len(change.insert) > len(change.delete_ids)
     ]
     overwritten = [row[0] for row in values.overwritten]
-    if not filled and is_ours_alone(connection, system, plans, overwritten):
+    lines = traces.history
+    if not filled and is_ours_alone(connection, system, plans, overwritten, lines=lines):
         return Written(conflicts, {})
     seen = look(connection, system, plans)
-    if late := compare(plans, seen, system, written=True):
+    if late := compare(plans, seen, system, written=True, lines=lines):
         raise Overtaken(conflicts | late)
     return Written(conflicts, {key: frozenset(seen.rows[key]) for key in filled})
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mapping.model import Change, Decision, FieldDecision, Plan, Reason, ValueRow
-from mapping.stale import without_losses
+from mapping.restraint import only_empty, without_losses
 
 ROWS = (ValueRow(value_text="new"),)
 
@@ -54,3 +54,28 @@ def test_what_would_take_a_value_away_keeps_it(
     ]
     assert [change.field_name for change in kept.changes] == ["A"]
     assert (kept.ticket_id, kept.customer_user, kept.history_id) == (1, "anna", 7)
+
+
+def test_only_empty_fields_are_filled() -> None:
+    def row(field: str, what: Decision, old: str) -> FieldDecision:
+        return FieldDecision(field, what, Reason.FOUND, (), old_text=old, new_text="new")
+
+    made = plan(
+        (row("A", Decision.WRITE, ""), (), ROWS),
+        (row("B", Decision.WRITE, ""), (4,), ROWS),  # a row with an empty text
+        (row("C", Decision.WRITE, "old"), (5,), ROWS),
+        (row("D", Decision.CLEAR, "old"), (6,), ()),
+        (row("E", Decision.UNCHANGED, "new"), (7,), ()),
+    )
+
+    filling = only_empty(made)
+
+    assert [(one.decision, one.reason) for one in filling.decisions] == [
+        (Decision.WRITE, Reason.FOUND),
+        (Decision.WRITE, Reason.FOUND),
+        (Decision.KEEP, Reason.NOT_EMPTY),
+        (Decision.KEEP, Reason.NOT_EMPTY),
+        (Decision.UNCHANGED, Reason.FOUND),
+    ]
+    assert [change.field_name for change in filling.changes] == ["A", "B"]
+    assert only_empty(filling) is filling
