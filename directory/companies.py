@@ -94,7 +94,7 @@ class CompanySource:
         """
         rows = find_rows(self.database, self.table, customer_ids)
         if rows.unanswered is not None:
-            raise DatabaseFault(f"{self.name} did not answer: {rows.unanswered}")
+            raise self.fault(rows.unanswered)
         known = ((id_, self.company(row)) for id_, row in rows.found.items() if row is not None)
         return {id_: company for id_, company in known if company is not None}
 
@@ -136,6 +136,10 @@ class CompanySource:
         return find_in_table(
             self.database, table, query, partial(valid_ids, self.tickets), self._found
         )
+
+    def fault(self, reason: str) -> DatabaseFault:
+        """What to raise where this table was asked for one customer, and did not answer."""
+        return DatabaseFault(f"{self.name} did not answer: {reason}")
 
     def company(self, row: Row) -> Company | None:
         """The customer of a row; one without an id is none."""

@@ -14,7 +14,7 @@ import structlog
 
 from worker import call_errors, consequences
 from worker.arguments import misfit
-from worker.handlers import assignments, customer_users, permissions, searches, sources
+from worker.handlers import assignments, customer_users, customers, permissions, searches, sources
 from worker.handlers.changes import Change
 from worker.services import Services
 
@@ -52,6 +52,12 @@ _TABLE = (
     Call("customer_user.assign", assignments.assign, writes=True),
     Call("customer_user.unassign", assignments.unassign, writes=True),
     Call("customer_user.permissions", permissions.permissions),
+    Call("customer_company.get", customers.get),
+    Call("customer_company.find", customers.find),
+    Call("customer_company.list", customers.list_),
+    Call("customer_company.add", customers.add, writes=True),
+    Call("customer_company.update", customers.update, writes=True),
+    Call("customer_company.deactivate", customers.deactivate, writes=True),
     Call("source.list", sources.list_),
     Call("source.test", sources.try_),
 )
