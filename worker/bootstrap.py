@@ -35,6 +35,7 @@ from worker.tickets.engine import for_reading, ticket_engine
 from worker.tickets.history import HistoryLog
 from worker.tickets.newcomers import Newcomers
 from worker.tickets.otobo_cache import FileCache, NoCache, OtoboCache, RedisCache
+from worker.tickets.past import FieldPast
 from worker.tickets.sql import SqlTicketStore
 from worker.tickets.store import TicketDatabaseMisfit
 
@@ -80,6 +81,7 @@ def build(settings: Settings) -> Services:
         tickets=store,
         history=HistoryLog(reading, worker_user=tickets.worker_user, zone=zone),
         customer_groups=CustomerGroups(reading),
+        past=FieldPast(reading, worker_user=tickets.worker_user),
         otobo_cache=otobo_cache(tickets.otobo_cache),
         inbox=inbox_,
         source_states=SourceStates(inbox_.client, limits=settings.breaker.limits()),

@@ -121,7 +121,7 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say for each mapped field what stands there, what would be written, and why."""
+    """Say for each mapped field what stands there, what would be written, why, and its past."""
     from mapping.model import EventHint  # noqa: PLC0415
     from worker import bootstrap, render  # noqa: PLC0415
     from worker.handlers.explain import explain as explained  # noqa: PLC0415

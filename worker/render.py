@@ -22,9 +22,12 @@ from directory.model import (
     source_name,
 )
 from mapping.model import Decision
-from worker.handlers.explain import REASONS, Explanation, FieldExplanation
+from worker.handlers.explain import REASONS, Explanation, FieldExplanation, PastWrite
 
 MASK = "**********"
+
+_PAST = 5
+"""Lines of a field's past that a table shows."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -159,6 +162,34 @@ def explanation(found: Explanation, *, as_json: bool) -> None:
             plain(_why(one)),
         )
     show(rows)
+    if any(one.past for one in found.fields):
+        show("", _past(found.fields))
+
+
+def _past(fields: Sequence[FieldExplanation]) -> Table:
+    """Who wrote the fields; of each the newest lines, the newest last."""
+    rows = table("field", "written", "by", "value")
+    for one in fields:
+        older = len(one.past) - _PAST
+        if older > 0:
+            rows.add_row(plain(one.field), "…", "", f"{older} older lines; --json shows all")
+        for write in one.past[-_PAST:]:
+            rows.add_row(
+                plain(one.field),
+                write.time,
+                plain(f"{write.by} (ours)" if write.ours else write.by),
+                plain(_written(write)),
+            )
+    return rows
+
+
+def _written(write: PastWrite) -> str:
+    """What a line says of the values, and how far it can be trusted."""
+    if write.old is None or write.new is None:
+        return "the line does not tell"
+    value = f"{write.old} → {write.new}"
+    doubt = "; the field's name is cut, so it may be another field's line"
+    return value if write.certain else value + doubt
 
 
 def settings(effective: BaseModel, *, as_json: bool) -> None:

@@ -17,6 +17,7 @@ from worker.tickets.customer_groups import CustomerGroups
 from worker.tickets.history import HistoryLog
 from worker.tickets.newcomers import Newcomers
 from worker.tickets.otobo_cache import OtoboCache
+from worker.tickets.past import FieldPast
 from worker.tickets.store import TicketStore
 
 
@@ -39,6 +40,7 @@ class Services:
     tickets: TicketStore
     history: HistoryLog
     customer_groups: CustomerGroups
+    past: FieldPast
     otobo_cache: OtoboCache
     inbox: Inbox
     source_states: SourceStates

@@ -1,7 +1,7 @@
 """Why does a field hold what it holds? The same pass as ``enrich``, without writing.
 
-For each mapped field: what stands there, what would stand there, and which source, variable,
-transforms and rule decide.
+For each mapped field: what stands there, what would stand there, which source, variable,
+transforms and rule decide, and who wrote it so far.
 """
 
 import dataclasses
@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from directory.model import Absent, Answer, Found, Unavailable, source_name
 from mapping.model import Decision, EventHint, Reason
+from mapping.precedence import may_name
 from worker.handlers.enrich import look
 from worker.services import Services
+from worker.tickets.past import FieldLine, read_update
 
 REASONS: Mapping[Reason, str] = {
     Reason.FOUND: "the customer user's value",
@@ -39,6 +41,29 @@ REASONS: Mapping[Reason, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class PastWrite:
+    """A line of the ticket's history that says that a field was written, or may say so.
+
+    Attributes:
+        line: the line's id.
+        time: ``YYYY-MM-DD HH:MM:SS`` in the ticket system's zone.
+        by: login of who wrote it; the user's id where there is no such user.
+        ours: the worker's user wrote it.
+        old: readable old value; the ticket system cuts long ones. None if the line tells none.
+        new: readable new value, the same.
+        certain: False where the line's name of the field is cut, and can be another field's.
+    """
+
+    line: int
+    time: str
+    by: str
+    ours: bool
+    old: str | None = dataclasses.field(repr=False)
+    new: str | None = dataclasses.field(repr=False)
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FieldExplanation:
     """One mapped field of one ticket.
 
@@ -49,6 +74,7 @@ class FieldExplanation:
         offered: the readable text of what the rule makes of the directory's answer, written or
             not.
         source: the name of the source that supplies the customer user, empty if none does.
+        past: who wrote the field, the oldest first.
     """
 
     field: str
@@ -61,6 +87,7 @@ class FieldExplanation:
     variables: tuple[str, ...]
     transforms: tuple[str, ...]
     warning: str
+    past: tuple[PastWrite, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +122,7 @@ def explain(
         return None
     answer, source, detail = _said(seen.answer)
     decisions = seen.plan.decisions if seen.plan else ()
+    lines = services.past.of_ticket(ticket_id)
     return Explanation(
         ticket_id=seen.ticket.id,
         number=seen.ticket.number,
@@ -118,10 +146,24 @@ def explain(
                 variables=decision.variables,
                 transforms=decision.transforms,
                 warning=decision.warning,
+                past=_past(decision.field, lines),
             )
             for decision in decisions
         ),
     )
+
+
+def _past(field: str, lines: Sequence[FieldLine]) -> tuple[PastWrite, ...]:
+    """The lines that are about a field, or could be: a cut name stands for all that begin so."""
+    found = []
+    for line in lines:
+        if may_name(line.text, field):
+            told = read_update(line.text)
+            by = line.author or str(line.author_id)
+            found.append(
+                PastWrite(line.id, line.time, by, line.ours, told.old, told.new, not told.cut)
+            )
+    return tuple(found)
 
 
 def _said(answer: Answer) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from directory.directory import Trace
 from directory.model import Absent, Answer, CustomerUser, Found, Unavailable
 from mapping.model import Decision, Reason
 from worker import render
-from worker.handlers.explain import REASONS, Explanation, FieldExplanation
+from worker.handlers.explain import REASONS, Explanation, FieldExplanation, PastWrite
 
 FOUND = Found(
     CustomerUser(
@@ -133,6 +133,28 @@ def test_an_explanation_begins_with_who_the_customer_user_is(
     render.explanation(told, as_json=False)
 
     assert printed(capsys).endswith(says)
+
+
+def test_an_explanation_shows_who_wrote_a_field_before(capsys: pytest.CaptureFixture[str]) -> None:
+    past = [
+        PastWrite(line, f"2026-01-0{line} 00:00:00", "ada", False, str(line), str(line + 1), True)
+        for line in range(1, 6)
+    ]
+    past += [
+        PastWrite(8, "2026-01-08 00:00:00", "fieldfare", True, "6", "", False),
+        PastWrite(9, "2026-01-09 00:00:00", "77", False, None, None, True),
+    ]
+    decided = (Decision.KEEP, Reason.WRITTEN_LATER)
+    one = FieldExplanation("Phone", *decided, "", "", "1", "CRM", ("A",), (), "", tuple(past))
+    render.explanation(explanation(fields=(one,)), as_json=False)
+
+    out = printed(capsys)
+    assert "Phone │ … │ │ 2 older lines; --json shows all Phone │ 2026-01-03 00:00:00" in out
+    assert "│ ada │ 3 → 4 " in out
+    assert (
+        "fieldfare (ours) │ 6 → ; the field's name is cut, so it may be another field's line"
+    ) in out
+    assert "│ 77 │ the line does not tell" in out
 
 
 def test_an_explanation_shows_each_field_with_its_reason(
