@@ -95,14 +95,18 @@ def sender(redis_url: str) -> Celery:
     )
 
 
-def lookup_seconds(settings: Settings) -> float:
-    """How long all sources together may take to answer."""
-    return sum(source.timeout for source in settings.source_configs())
+def time_limit(settings: Settings) -> float:
+    """Seconds after which a worker ends a call."""
+    return float(_configured(settings)["task_time_limit"])
 
 
 def _configuration() -> dict[str, Any]:
-    settings = load()
-    return configure(broker.redis_url(settings.redis), lookup_seconds(settings))
+    return _configured(load())
+
+
+def _configured(settings: Settings) -> dict[str, Any]:
+    lookup_seconds = sum(source.timeout for source in settings.source_configs())
+    return configure(broker.redis_url(settings.redis), lookup_seconds)
 
 
 def _services() -> Services:

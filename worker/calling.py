@@ -1,0 +1,206 @@
+"""How is an admin worker asked from another process? By a message that expires, within bounds.
+
+The answer is looked for with a client that would rather hear that Redis is away than wait for it.
+A call that nobody took is taken back out of the queue, so that it is certain that nothing was done.
+One that was taken may be done, whatever becomes of who asked; that is said then.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import redis
+from kombu.exceptions import OperationalError
+
+from worker import admin, heartbeat
+from worker.broker import KEY_PREFIX, impatient, redis_url
+from worker.settings import Settings
+from worker.tasks.customer_users import REQUESTED_BY
+
+QUEUE_KEY = f"{KEY_PREFIX}{admin.QUEUE}"
+RESULT_KEY = f"{KEY_PREFIX}celery-task-meta-"
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
+_ASK_WHO_LIVES_EVERY = 1.0
+
+_MAY_BE_DONE = "it may have been done; look before you ask again"
+_NOT_DONE = "The call was taken back, and nothing was done"
+
+
+class NoAnswer(Exception):
+    """A call has no answer; the text says why, and whether it may have been done."""
+
+
+class Interrupted(Exception):
+    """Who asked does not want to wait any more; the text says what becomes of the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long is waited, in seconds.
+
+    Attributes:
+        not_taken: a call that nobody took by then is taken back.
+        nobody: the same where no admin worker says that it is alive.
+        away: so long may Redis be away while a call is at work; its answer lies there then.
+    """
+
+    not_taken: float = 30.0
+    nobody: float = 3.0
+    away: float = 10.0
+
+
+def ask(
+    name: str,
+    arguments: Mapping[str, Any],
+    who: str,
+    settings: Settings,
+    patience: Patience = Patience(),
+) -> dict[str, Any]:
+    """Ask an admin worker, and take its answer away.
+
+    Args:
+        name: one of ``worker.calls.CALLS``.
+        arguments: by name.
+        who: who asks, for the audit.
+        settings: say where Redis is, and how long a call may take.
+        patience: how long is waited.
+
+    Raises:
+        NoAnswer: nobody took the call, or it was taken and no answer came.
+        Interrupted: Ctrl-C; the call was taken back if it could be.
+        redis.RedisError: Redis did not answer before anything was sent.
+    """
+    url = redis_url(settings.redis)
+    with closing(impatient(url, "fieldfare-caller")) as client:
+        client.ping()  # kombu would wait longer to hear that nobody is there
+        most_seconds = admin.time_limit(settings)
+        waiting = _Waiting(client, str(uuid4()), patience, most_seconds)
+        try:
+            _send(url, waiting.id, name, {**arguments, REQUESTED_BY: who}, patience)
+            return waiting.answer()
+        except KeyboardInterrupt:
+            raise Interrupted(waiting.given_up()) from None
+
+
+def _send(url: str, call: str, name: str, arguments: Mapping[str, Any], patience: Patience) -> None:
+    sender = admin.sender(url)
+    try:
+        with closing(sender), sender.connection_for_write() as connection:
+            sender.send_task(
+                name,
+                kwargs=arguments,
+                task_id=call,
+                queue=admin.QUEUE,
+                declare=[],  # workers declare it
+                expires=patience.not_taken,
+                connection=connection,
+                retry=False,
+                # What would be shown of them; a password may be among them.
+                argsrepr="",
+                kwargsrepr="",
+            )
+    except OperationalError as error:
+        raise redis.ConnectionError(type(error.__cause__ or error).__name__) from None
+
+
+class _Waiting:
+    """The wait for the answer to one call."""
+
+    def __init__(
+        self, client: redis.Redis, call: str, patience: Patience, most_seconds: float
+    ) -> None:
+        self.id = call
+        self._client = client
+        self._patience = patience
+        self._most_seconds = most_seconds
+        self._pause = _FIRST_PAUSE
+
+    def answer(self) -> dict[str, Any]:
+        """What the worker tells."""
+        meta = self._taken()
+        taken_at = time.monotonic()
+        while meta["status"] == "STARTED":
+            if time.monotonic() - taken_at > self._most_seconds:
+                raise NoAnswer(f"an admin worker took the call and did not answer; {_MAY_BE_DONE}")
+            self._rest()
+            meta = self._look() or meta
+        self._client.delete(RESULT_KEY + self.id)  # it may hold a password that is told this once
+        if meta["status"] == "REVOKED":
+            raise NoAnswer(self._busy())
+        if meta["status"] != "SUCCESS" or not isinstance(meta["result"], dict):
+            raise NoAnswer(f"the admin worker failed; its log says why. {_MAY_BE_DONE}")
+        return meta["result"]
+
+    def given_up(self) -> str:
+        """Take the call back if that can still be done; says what becomes of it."""
+        try:
+            taken_back = self._taken_back()
+        except redis.RedisError:
+            taken_back = False
+        if taken_back:
+            return "interrupted; the call was taken back, and nothing was done"
+        return f"interrupted, and an admin worker may have taken the call; {_MAY_BE_DONE}"
+
+    def _taken(self) -> dict[str, Any]:
+        """What stands where the answer will be, once a worker has taken the call."""
+        began, looked_at, nobody = time.monotonic(), 0.0, False
+        while not (meta := self._look()):
+            waited = time.monotonic() - began
+            if waited > self._patience.nobody and waited - looked_at > _ASK_WHO_LIVES_EVERY:
+                nobody, looked_at = not self._away_for_a_while(self._somebody_lives), waited
+            patient = waited <= self._patience.not_taken and not nobody
+            if not patient and self._away_for_a_while(self._taken_back):
+                raise NoAnswer(_NOBODY if nobody else self._busy())
+            if waited > 2 * self._patience.not_taken:
+                raise NoAnswer(f"an admin worker took the call and did not begin; {_MAY_BE_DONE}")
+            self._rest()
+        return meta
+
+    def _look(self) -> dict[str, Any]:
+        """What stands where the answer will be; empty while nobody has taken the call."""
+        text: Any = self._away_for_a_while(lambda: self._client.get(RESULT_KEY + self.id))
+        return json.loads(text) if text else {}
+
+    def _away_for_a_while(self, do: Callable[[], Any]) -> Any:
+        """Ask Redis, and ask again while it is away, for as long as there is patience."""
+        since = time.monotonic()
+        while True:
+            try:
+                return do()
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                if time.monotonic() - since > self._patience.away:
+                    raise NoAnswer(
+                        f"Redis does not answer any more ({type(error).__name__}), and the call "
+                        f"was sent; {_MAY_BE_DONE}"
+                    ) from None
+                self._rest()
+
+    def _taken_back(self) -> bool:
+        """Take the message out of the queue; whether it was still there."""
+        messages: Any = self._client.lrange(QUEUE_KEY, 0, -1)
+        own = (one for one in messages if self.id.encode() in one)
+        return any(self._client.lrem(QUEUE_KEY, 1, one) for one in own)
+
+    def _somebody_lives(self) -> bool:
+        return any(admin.QUEUE in one.queue.split(",") for one in heartbeat.alive(self._client))
+
+    def _busy(self) -> str:
+        return (
+            f"no admin worker took the call within {self._patience.not_taken:.0f} seconds: they "
+            f"are busy, or stand still. {_NOT_DONE}"
+        )
+
+    def _rest(self) -> None:
+        time.sleep(self._pause)
+        self._pause = min(self._pause * 1.5, _LONGEST_PAUSE)
+
+
+_NOBODY = (
+    "no admin worker takes calls; start one with: fieldfare admin-worker, or use --local. "
+    f"{_NOT_DONE}"
+)
