@@ -15,6 +15,7 @@ from worker import audit
 from worker.events import CustomerCompanyChanged, CustomerUserChanged, DirectoryEvent
 from worker.handlers.changes import Change
 from worker.services import Services
+from worker.tickets.otobo_cache import OtoboCacheError, customer_types, customer_user_types
 
 NOTHING = "nothing"
 
@@ -34,7 +35,8 @@ def of_change(change: Change, call: str, who: str, services: Services) -> list[s
         fields=change.fields,
     )
     _log(line)
-    return _done(
+    warnings = _forgotten(change, call, services)
+    return warnings + _done(
         {
             "what the workers remember was not dropped, and may be written into tickets until it "
             "expires": lambda: services.directory.forget(change.customer_users),
@@ -90,6 +92,18 @@ def events(change: Change) -> list[DirectoryEvent]:
             for customer in change.customers
         ),
     ]
+
+
+def _forgotten(change: Change, call: str, services: Services) -> list[str]:
+    """Have OTOBO forget what it found before; a warning if it cannot be reached."""
+    users = customer_user_types() if change.customer_users else frozenset()
+    customers = customer_types() if change.customers else frozenset()
+    try:
+        services.otobo_cache.forget(users | customers)
+    except OtoboCacheError as error:
+        log.warning("otobo_cache.not_dropped", call=call, reason=error.reason)
+        return [f"{error}; OTOBO shows the old values until they expire there"]
+    return []
 
 
 def _done(steps: Mapping[str, Callable[[], object]], call: str) -> list[str]:

@@ -12,6 +12,8 @@ from worker.tickets.otobo_cache import (
     OtoboCache,
     OtoboCacheError,
     RedisCache,
+    customer_types,
+    customer_user_types,
     entries,
 )
 
@@ -149,3 +151,56 @@ def test_nothing_written_drops_nothing(make: Callable[[], OtoboCache]) -> None:
 
 def test_no_cache_drops_nothing() -> None:
     NoCache().drop(WRITTEN)
+
+
+KEPT = [
+    ("CustomerUserOther", "CustomerUserDataGet::jdoe"),
+    ("CustomerUser11", "CustomerUserDataGet::jdoe"),
+    ("Ticket", "CustomerUser:Cache::GetTicket47"),
+]
+FORGOTTEN = [
+    ("CustomerUser", "CustomerUserDataGet::jdoe"),
+    ("CustomerUser10_CustomerSearch", "CustomerSearch::::Search=jane*:"),
+    ("CustomerCompany1", "CustomerCompanyGet::acme"),
+    ("CustomerGroup", "GroupMemberList::ro::UserID::jdoe"),
+]
+TYPES = customer_user_types() | customer_types()
+
+
+def test_redis_forgets_what_it_knows_of_customer_users(broker: servers.RedisServer) -> None:
+    client = broker.client()
+    for type_, key in KEPT + FORGOTTEN:
+        client.set(f"{type_}:{key}", "frozen")
+    client.sadd("namespaces", "CustomerUser")
+    for number in range(1500):
+        client.set(f"CustomerUser:CustomerIDs::{number}", "frozen")
+    cache = RedisCache(broker.url)
+
+    cache.forget(TYPES)
+    cache.forget(TYPES)
+
+    assert set(client.keys()) == {"namespaces", *(":".join(entry) for entry in KEPT)}
+    cache.close()
+    client.close()
+
+
+def test_files_about_customer_users_are_deleted_and_no_others(tmp_path: Path) -> None:
+    cache = FileCache(tmp_path)
+    for file in (cache.path(type_, key) for type_, key in KEPT + FORGOTTEN):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"frozen")
+
+    cache.forget(TYPES)
+    cache.forget(TYPES)
+
+    left = {file for file in tmp_path.rglob("*") if file.is_file()}
+    assert left == {cache.path(*entry) for entry in KEPT}
+
+
+def test_a_cache_that_cannot_forget_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OtoboCacheError, match="does not exist"):
+        FileCache(tmp_path / "nowhere").forget(TYPES)
+    with pytest.raises(OtoboCacheError, match="ConnectionError"):
+        RedisCache("redis://127.0.0.1:1").forget(TYPES)
+    NoCache().forget(TYPES)
+    FileCache(tmp_path / "nowhere").forget([])

@@ -112,3 +112,25 @@ def test_a_source_that_is_away_is_said_to_be(small_world: World) -> None:
     assert answer["error"] == "unavailable"
     assert answer["message"].startswith("CustomerCompany did not answer")
     assert [one["source"] for one in found["unanswered"]] == ["CustomerCompany"]
+
+
+def test_otobo_forgets_what_it_knew_of_a_changed_customer(small_world: World) -> None:
+    url = small_world.redis.url
+    services = small_world.services(tickets={"otobo_cache": {"kind": "redis", "url": url}})
+    client = services.inbox.client
+    client.set("CustomerCompany:CustomerCompanyGet::acme", "nobody")
+    client.set("CustomerUser:CustomerUserDataGet::jdoe", "Jane")
+
+    assert "warnings" not in told(services, "add", values=ACME)
+
+    assert client.keys("Customer*") == [b"CustomerUser:CustomerUserDataGet::jdoe"]
+
+
+def test_a_cache_of_otobo_that_is_away_undoes_nothing(small_world: World) -> None:
+    away = {"kind": "redis", "url": "redis://127.0.0.1:1/0"}
+    services = small_world.services(tickets={"otobo_cache": away})
+
+    (warning,) = told(services, "add", values=ACME)["warnings"]
+
+    assert warning.startswith("OTOBO's cache could not be dropped: ConnectionError")
+    assert told(services, "get", customer_id="acme")["answer"] == "found"

@@ -1,6 +1,7 @@
 """How does OTOBO get to see what was written? Its cached copies are dropped (design 1.8).
 
-OTOBO keeps the field values of a ticket for 12 hours and the ticket for 20 days (spec 3.6), in
+OTOBO keeps the field values of a ticket for 12 hours and the ticket for 20 days (spec 3.6), what it
+found of customer users and customers for a day as shipped (spec 4.7), in
 Redis or in files. An entry has a type and a key; what each kind makes of them was read from
 OTOBO's own back ends. Dropping what is not there is no error, and a cache that cannot be
 reached never undoes what was written: the caller logs ``OtoboCacheError`` and goes on.
@@ -13,7 +14,15 @@ from typing import Protocol
 
 import redis
 
+from directory.model import SLOTS
+
 VALUE_COLUMNS = ("value_text", "value_date", "value_int")
+
+OF_CUSTOMERS = "Customer"
+"""How all types begin that are about customer users and customers."""
+
+SCANNED = 1000
+"""Keys that Redis looks at in one go."""
 
 
 class OtoboCacheError(Exception):
@@ -42,9 +51,41 @@ class OtoboCache(Protocol):
         """
         ...
 
+    def forget(self, types: Collection[str]) -> None:
+        """Drop all entries of some types, whatever their keys.
+
+        Args:
+            types: some of ``customer_user_types`` and ``customer_types``.
+
+        Raises:
+            OtoboCacheError: some entries may still be there.
+        """
+        ...
+
     def close(self) -> None:
         """Close connections; the next call opens them again."""
         ...
+
+
+def customer_user_types() -> frozenset[str]:
+    """The types of all that OTOBO keeps of customer users, of each of its slots.
+
+    An answer of an earlier slot, that it knows nobody, is kept like any other.
+    """
+    found = ("", "Search", "IDList", "SearchDetail", "SearchDetailDynamicFields")
+    return _of_slots("CustomerUser", found) | {"CustomerUserPreferencesDB", "CustomerGroup"}
+
+
+def customer_types() -> frozenset[str]:
+    """The types of all that OTOBO keeps of customers (companies), of each of its slots."""
+    found = ("", "CompanyList", "CompanySearchDetail", "SearchDetailDynamicFields")
+    return _of_slots("CustomerCompany", found)
+
+
+def _of_slots(begin: str, found: Collection[str]) -> frozenset[str]:
+    """A type for what each slot tells of one, and one for each kind of list that it found."""
+    ends = [f"_Customer{kind}" if kind else "" for kind in found]
+    return frozenset(f"{begin}{slot}{end}" for slot in SLOTS for end in ends)
 
 
 def entries(written: Mapping[int, Collection[int]]) -> Iterator[tuple[str, str]]:
@@ -63,6 +104,9 @@ class NoCache:
     """OTOBO's cache is left alone: its entries expire by themselves."""
 
     def drop(self, written: Mapping[int, Collection[int]]) -> None:
+        """Do nothing."""
+
+    def forget(self, types: Collection[str]) -> None:
         """Do nothing."""
 
     def close(self) -> None:
@@ -90,6 +134,19 @@ class RedisCache:
             return
         try:
             self._client.unlink(*keys)
+        except redis.RedisError as error:
+            raise OtoboCacheError(type(error).__name__) from error
+
+    def forget(self, types: Collection[str]) -> None:
+        """Look through all keys once, and drop those of the types; see ``OtoboCache.forget``."""
+        if not types:
+            return
+        wanted = frozenset(type_.encode() for type_ in types)
+        try:
+            found = self._client.scan_iter(match=f"{OF_CUSTOMERS}*", count=SCANNED)
+            keys = [key for key in found if key.partition(b":")[0] in wanted]
+            for start in range(0, len(keys), SCANNED):
+                self._client.unlink(*keys[start : start + SCANNED])
         except redis.RedisError as error:
             raise OtoboCacheError(type(error).__name__) from error
 
@@ -126,6 +183,21 @@ class FileCache:
         if problem is not None:
             raise OtoboCacheError(f"{type(problem).__name__} ({problem.strerror})") from problem
         if written and not self._directory.is_dir():
+            raise OtoboCacheError("the folder does not exist")
+
+    def forget(self, types: Collection[str]) -> None:
+        """Delete the files of the types, and leave the folders; see ``OtoboCache.forget``."""
+        problem: OSError | None = None
+        for type_ in types:
+            for file in self._directory.joinpath(type_).rglob("*"):
+                try:
+                    if not file.is_dir():
+                        file.unlink(missing_ok=True)
+                except OSError as error:
+                    problem = error
+        if problem is not None:
+            raise OtoboCacheError(f"{type(problem).__name__} ({problem.strerror})") from problem
+        if types and not self._directory.is_dir():
             raise OtoboCacheError("the folder does not exist")
 
     def path(self, type_: str, key: str) -> Path:
