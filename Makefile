@@ -46,8 +46,8 @@ faults: $(TEST) servers ## Kill, freeze and starve everything at length (hours; 
 	@$(BIN)/pytest $(or $(wildcard $(if $(FAULT),tests/faults/test_fault_$(FAULT)_*.py)),tests/faults) \
 		--faults long --fault-results tests/faults/results
 
-bench: $(TEST) $(BENCH) servers ## Measure beside an empty Celery task (ten minutes; SHARE=0.05 for a short run)
-	@$(BIN)/python -m benchmarks $(if $(SHARE),--share $(SHARE) --results build/bench)
+bench: $(TEST) $(BENCH) servers ## Measure beside an empty Celery task and bare queries (ten minutes; SHARE=0.05 for a short run, ONLY=admin for a part)
+	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE) --results build/bench)
 
 docs: $(TEST) ## Write docs/reference anew from the code
 	@$(BIN)/python docs/generate.py

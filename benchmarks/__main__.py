@@ -14,12 +14,12 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import costs, growth, plots, world
-from benchmarks.figures import Figure, beside, markdown, put_into, show, write
+from benchmarks import admin, costs, growth, plots, world
+from benchmarks.figures import Figure, beside, markdown, merged, put_into, read, show, write
 from benchmarks.processes import Stuck
 from benchmarks.rates import enrich_rate, noop_rate
 from tests.servers import PostgresqlServer, SlapdServer, redis_server
-from worker import embed, logs
+from worker import embed, garbage, logs
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -55,6 +55,17 @@ class Run:
     def of(self, number: int) -> int:
         """A number of events, or its share in a short run."""
         return max(400, int(number * self._share))
+
+    def times(self, number: int) -> int:
+        """How often something is measured, or its share in a short run."""
+        return max(5, int(number * self._share))
+
+    def beside_bare(self, name: str, taken: Sequence[float], bare: Sequence[float]) -> None:
+        """Keep a figure in milliseconds beside the bare query for the same."""
+        reference = Figure(f"{name}_bare", round(statistics.median(bare), 3), "ms")
+        figure = beside(name, taken, "ms", reference)
+        self.say(f"  {name}: {figure.value:,.4g} ms, bare {reference.value:,.4g} ms")
+        self.figures.append(figure)
 
     def say(self, what: str) -> None:
         self._say.print(what, markup=False)
@@ -195,6 +206,22 @@ def grown(run: Run, database: Database, redis_url: str) -> None:
     run.figures.append(beside("cost_growth", [large], "ms", reference))
 
 
+def admins(run: Run, database: Database, redis_url: str) -> None:
+    """What admins wait for, beside bare queries."""
+    people, times = run.of(admin.PEOPLE), run.times(admin.TIMES)
+    run.say(f"searches among {people:,} customer users, and lists")
+    system = world.TicketSystem(database.create_database(), 10)
+    system.add_customer_users(people)
+    config = run.config(system, redis_url, admin.searched_table())
+    for name, taken in admin.sql(config, system, times).items():
+        run.beside_bare(name, *taken)
+    with SlapdServer() as slapd:
+        world.fill(slapd, people, {"people": "a"})
+        config = run.config(system, redis_url, admin.searched_tree(slapd))
+        run.beside_bare("admin_search_ldap", *admin.ldap(config, slapd, times))
+    system.close()
+
+
 def idle(run: Run, database: Database, redis_url: str, seconds: float) -> None:
     """A worker with nothing to do."""
     run.say("an idle worker")
@@ -205,6 +232,28 @@ def idle(run: Run, database: Database, redis_url: str, seconds: float) -> None:
     system.close()
 
 
+PARTS = ("rates", "single", "growth", "idle", "admin")
+"""What can be measured alone."""
+
+
+def measure(run: Run, parts: Sequence[str], share: float) -> None:
+    """Measure some parts, on servers that all of them share."""
+    with Database() as database, redis_server() as redis, SlapdServer() as slapd:
+        if "rates" in parts:
+            sql(run, database, redis.url)
+            ldap(run, database, redis.url, slapd)
+            sqlite(run)
+            run.rates()
+        if "single" in parts:
+            single(run, database, redis.url)
+        if "growth" in parts:
+            grown(run, database, redis.url)
+        if "idle" in parts:
+            idle(run, database, redis.url, max(10.0, 120 * share))
+        if "admin" in parts:
+            admins(run, database, redis.url)
+
+
 def main() -> int:
     """Measure; returns 1 where a figure is not as good as it must be."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -212,33 +261,27 @@ def main() -> int:
         "--share", type=float, default=1.0, help="the share of events, e.g. 0.05 for a short run"
     )
     parser.add_argument("--results", type=Path, default=RESULTS, help="where results are written")
+    parser.add_argument(
+        "--only", choices=PARTS, help="measure this alone, and leave the other figures as they are"
+    )
     arguments = parser.parse_args()
     logs.configure("warning")  # what is counted in this process must not fill the terminal
-    with (
-        tempfile.TemporaryDirectory(prefix="fieldfare-bench-") as folder,
-        Database() as database,
-        redis_server() as redis,
-        SlapdServer() as slapd,
-    ):
+    garbage.collect_seldom()  # as in the processes of a worker
+    with tempfile.TemporaryDirectory(prefix="fieldfare-bench-") as folder:
         run = Run(Path(folder), arguments.share)
         try:
-            sql(run, database, redis.url)
-            ldap(run, database, redis.url, slapd)
-            sqlite(run)
-            run.rates()
-            single(run, database, redis.url)
-            grown(run, database, redis.url)
-            idle(run, database, redis.url, max(10.0, 120 * arguments.share))
+            measure(run, [arguments.only] if arguments.only else PARTS, arguments.share)
         except Stuck as error:
             run.say(str(error))
             return 3
     show(run.figures)
-    write(arguments.results / "latest.jsonl", run.figures)
+    path = arguments.results / "latest.jsonl"
+    figures = merged(read(path), run.figures) if arguments.only and path.exists() else run.figures
+    write(path, figures)
     if arguments.results == RESULTS:
-        PAGE.write_text(put_into(PAGE.read_text(), markdown(run.figures)))
-        plots.draw(PAGE.parent / "images", run.figures, run.samples)
-    else:
-        plots.draw(arguments.results, run.figures, run.samples)
+        PAGE.write_text(put_into(PAGE.read_text(), markdown(figures)))
+    images = PAGE.parent / "images" if arguments.results == RESULTS else arguments.results
+    plots.draw(images, run.figures, run.samples)
     return 0 if all(figure.reached is not False for figure in run.figures) else 1
 
 

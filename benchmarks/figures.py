@@ -42,6 +42,9 @@ GOALS = {
     "worker_memory_growth": Goal(most=0.10, of="value"),
     "cost_growth": Goal(most=1.3),
     "idle_cost": Goal(most=60, of="value"),
+    "admin_search_sql": Goal(most=3),
+    "admin_search_ldap": Goal(most=3),
+    "admin_list": Goal(most=3),
 }
 
 
@@ -93,6 +96,12 @@ def write(path: Path, figures: Sequence[Figure]) -> None:
 def read(path: Path) -> list[Figure]:
     """The figures of an earlier run."""
     return [Figure(**json.loads(line)) for line in path.read_text().splitlines()]
+
+
+def merged(earlier: Sequence[Figure], later: Sequence[Figure]) -> list[Figure]:
+    """The figures of an earlier run, those of a later one in their place or behind them."""
+    newest = {figure.name: figure for figure in (*earlier, *later)}
+    return list(newest.values())
 
 
 def markdown(figures: Sequence[Figure]) -> str:

@@ -23,12 +23,14 @@ RATES = (
 
 
 def draw(folder: Path, figures: Sequence[Figure], samples: Mapping[str, Sequence[float]]) -> None:
-    """Write rates.svg and latency.svg."""
+    """Write rates.svg and latency.svg, of what was measured."""
     folder.mkdir(parents=True, exist_ok=True)
     # Names of elements that are the same in every run, so that a change is a change of figures.
     plt.rcParams["svg.hashsalt"] = "fieldfare"
-    _rates(folder / "rates.svg", figures)
-    _latency(folder / "latency.svg", samples["single_event_latency"])
+    if any(figure.name in RATES for figure in figures):
+        _rates(folder / "rates.svg", figures)
+    if "single_event_latency" in samples:
+        _latency(folder / "latency.svg", samples["single_event_latency"])
 
 
 def _rates(path: Path, figures: Sequence[Figure]) -> None:

@@ -76,6 +76,13 @@ class TicketSystem:
         self.size = tickets
         self._analyze()
 
+    def add_customer_users(self, last: int) -> None:
+        """Add customer users without tickets, up to a number."""
+        with self.engine.begin() as connection:
+            numbers = {"first": self.size + 1, "last": last}
+            connection.execute(text(_CUSTOMER_USERS), numbers)
+        self._analyze()
+
     def fill(self, word: str) -> None:
         """Write every ticket's fields, as if a worker had done it long ago."""
         with self.engine.begin() as connection:

@@ -25,6 +25,8 @@ from directory.values import to_text
 from directory.wildcards import ESCAPE, fitting, ldap_assertion, like, pattern
 
 _VALID = table("valid", column("id"), column("name"))
+VALID_IDS = sqlalchemy.select(_VALID.c.id).where(_VALID.c.name == "valid")
+"""The ids that mean valid, in the ticket system's database."""
 
 
 def valid_ids(tickets: Database) -> frozenset[str]:
@@ -33,9 +35,7 @@ def valid_ids(tickets: Database) -> frozenset[str]:
     Raises:
         DatabaseFault: the ticket system's database does not answer.
     """
-    rows = tickets.rows(
-        sqlalchemy.select(_VALID.c.id).where(_VALID.c.name == "valid"), tickets.deadline()
-    )
+    rows = tickets.rows(VALID_IDS, tickets.deadline())
     return frozenset(text for (id_,) in rows if (text := to_text(id_)) is not None)
 
 

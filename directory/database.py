@@ -45,6 +45,21 @@ TicketEngine: TypeAlias = Callable[[], Engine]
 """Gives this process's engine for the ticket system's own database."""
 
 
+_LOCALE = sqlalchemy.text("""
+SELECT COALESCE(NULLIF(c.collcollate, ''), d.datcollate)
+FROM pg_attribute a
+JOIN pg_collation c ON c.oid = a.attcollation
+JOIN pg_database d ON d.datname = current_database()
+WHERE a.attrelid = to_regclass(:table) AND a.attname = :column
+  AND CASE c.collprovider WHEN 'd' THEN COALESCE(to_jsonb(d) ->> 'datlocprovider', 'c')
+      ELSE c.collprovider::text END = 'c'
+""")
+"""The locale by which the C library sorts a column; no row where something else sorts it."""
+
+_PLAIN = frozenset({"C", "POSIX", "C.UTF-8", "C.utf8"})
+"""Locales that sort code point by code point."""
+
+
 class DatabaseFault(DirectoryError):
     """A database did not answer a statement.
 
@@ -90,6 +105,7 @@ class Database:
         self._pid = 0
         self._driver: Any = None
         self._ignores_case: dict[tuple[str, str], bool] = {}
+        self._sorts_by_code_point: dict[tuple[str, str], bool] = {}
 
     def deadline(self) -> float:
         """The moment (``time.monotonic``) until which a question that begins now may take."""
@@ -163,6 +179,19 @@ class Database:
                 )
                 row = cursor.fetchone()
             known = self._ignores_case[table, column] = bool(row and f"{row[0]}".endswith("_ci"))
+        return known
+
+    def sorts_by_code_point(self, connection: Connection, table: str, column: str) -> bool:
+        """Whether a PostgreSQL column is sorted code point by code point by itself.
+
+        Then an index on it gives rows in that order, and none of them has to be sorted. Asked once
+        for each column.
+        """
+        known = self._sorts_by_code_point.get((table, column))
+        if known is None:
+            names = {"table": table, "column": column}
+            row = connection.execute(_LOCALE, names).first()
+            known = self._sorts_by_code_point[table, column] = row is not None and row[0] in _PLAIN
         return known
 
     def close(self) -> None:

@@ -221,6 +221,13 @@ def _key(source: CustomerUserSource, login: str) -> str:
     return fold(login) if isinstance(source.config, LdapSourceConfig) else source.login_key(login)
 
 
+def _mail_string(user: CustomerUser, supplier: Supplier, listed: Sequence[tuple[str, str]]) -> str:
+    if not supplier.first_counts:
+        return listed_string(listed, user.attributes, user.by_storage)
+    single = supplier.single_values
+    return listed_string(listed, single(user.attributes), single(user.by_storage))
+
+
 def _found(
     sources: Iterable[CustomerUserSource], query_of: Callable[[SourceConfig], Query | None]
 ) -> Results:
@@ -228,7 +235,7 @@ def _found(
     hits: list[Hit] = []
     unanswered: list[Unavailable] = []
     more: list[str] = []
-    earlier: list[tuple[CustomerUserSource, set[str]]] = []
+    earlier: list[tuple[CustomerUserSource, tuple[CustomerUser, ...]]] = []
     for source in sources:
         slot = source.config.slot
         try:
@@ -245,10 +252,10 @@ def _found(
         if matches.more:
             more.append(slot)
         supplier, listed = Supplier.of(source.config), listed_fields(source.config)
-        for user in matches.customer_users:
-            if not any(_key(before, user.login) in known for before, known in earlier):
-                values = map(supplier.single_values, (user.attributes, user.by_storage))
-                hits.append(Hit(user, listed_string(listed, *values)))
-        known = {_key(source, user.login) for user in matches.customer_users}
-        earlier.append((source, known))
+        users: Iterable[CustomerUser] = matches.customer_users
+        for before, known in earlier:
+            keys = {_key(before, user.login) for user in known}
+            users = [user for user in users if _key(before, user.login) not in keys]
+        hits += [Hit(user, _mail_string(user, supplier, listed)) for user in users]
+        earlier.append((source, matches.customer_users))
     return Results(tuple(hits), tuple(unanswered), tuple(more))

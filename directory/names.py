@@ -4,7 +4,7 @@ They are put together as OTOBO does (observed 45, 46), from the values of one so
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from directory.config import LdapSourceConfig, SourceConfig
@@ -59,7 +59,7 @@ def mail_string(naming: Naming, attributes: Attributes) -> str:
         naming: says which variables are the list fields.
         attributes: the attributes of the Map, before preferences replace any of them.
     """
-    return _addressed(attributes.get(variable) for variable in naming.listed)
+    return _addressed([attributes.get(variable) for variable in naming.listed])
 
 
 def listed_fields(config: SourceConfig) -> tuple[tuple[str, str], ...]:
@@ -92,12 +92,15 @@ def listed_string(
         attributes: the attributes of the Map.
         by_storage: what the source read beside them; it goes first.
     """
-    return _addressed(by_storage.get(field, attributes.get(variable)) for field, variable in fields)
+    return _addressed([by_storage.get(field) or attributes.get(name) for field, name in fields])
 
 
-def _addressed(values: Iterable[AttributeValue | None]) -> str:
-    text = " ".join(_texts(values))
-    match = _NAME_AND_ADDRESS.fullmatch(text)
+def _addressed(values: Sequence[AttributeValue | None]) -> str:
+    try:
+        text = " ".join(filter(None, values))  # type: ignore[arg-type]  # nearly always texts
+    except TypeError:
+        text = " ".join(_texts(values))
+    match = _NAME_AND_ADDRESS.fullmatch(text) if "@" in text else None
     return f'"{match[1]}" <{match[2]}>' if match else text
 
 

@@ -21,7 +21,7 @@ from directory.folding import fold
 from directory.halving import BATCH, ask_in_halves
 from directory.membership import one_of, sent
 from directory.model import AttributeValue
-from directory.values import to_text, to_value
+from directory.values import to_text, to_value, to_values
 
 Row: TypeAlias = Mapping[str, AttributeValue]
 """Values by column; NULLs are missing."""
@@ -228,6 +228,15 @@ def read_row(columns: Sequence[str], cells: Sequence[Any]) -> Row:
         for name, cell in zip(columns, cells, strict=True)
         if cell is not None and (value := cell if type(cell) is str else to_value(cell)) is not None
     }
+
+
+def read_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[Row]:
+    """The values of many rows' cells. A column's cells mostly are of one type."""
+    texts = [to_values(cells) for cells in zip(*rows, strict=True)]
+    return [
+        {name: value for name, value in zip(columns, row, strict=True) if value is not None}
+        for row in zip(*texts, strict=True)
+    ]
 
 
 def _preselection(

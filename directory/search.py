@@ -8,6 +8,7 @@ where the server preselects, and decided here (``holds``), where every database 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeAlias
 
 from directory.config import LdapSourceConfig, SourceConfig
@@ -54,9 +55,9 @@ class Pattern:
             text: the value.
             exact: whether case counts.
         """
-        pieces: Sequence[str] = self.pieces
+        pieces = self.pieces
         if not exact:
-            pieces, text = [fold(piece) for piece in pieces], fold(text)
+            pieces, text = _folded(pieces), fold(text)
         if len(pieces) == 1:
             return text == pieces[0]
         first, *middle, last = pieces
@@ -69,6 +70,11 @@ class Pattern:
                 return False
             at += len(piece)
         return True
+
+
+@lru_cache(maxsize=64)
+def _folded(pieces: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(fold, pieces))
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +349,7 @@ def matching(
     people: Iterable[tuple[CustomerUser, Mapping[str, AttributeValue]]],
     *,
     exact: bool = False,
+    ordered_already: bool = False,
 ) -> Matches:
     """Those of some people whom a query finds, in the order that it asks for.
 
@@ -350,13 +357,16 @@ def matching(
         query: what is asked.
         people: customer users, each with their values by field.
         exact: whether case counts.
+        ordered_already: they come in the order that the query asks for.
     """
     found: dict[str, tuple[CustomerUser, Mapping[str, AttributeValue]]] = {}
+    anybody = query.condition == ANYBODY
     for user, values in people:
-        if user.login not in found and holds(query.condition, values.get, exact=exact):
+        fits = anybody or holds(query.condition, values.get, exact=exact)
+        if fits and user.login not in found:
             found[user.login] = user, values
     ordered = list(found.values())
-    for order in reversed(query.order):
+    for order in () if ordered_already else reversed(query.order):
         ordered.sort(
             key=lambda pair, name=order.field: sort_key(pair[1].get(name)),  # type: ignore[misc]
             reverse=order.descending,

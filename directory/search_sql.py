@@ -8,18 +8,20 @@ out, the server is asked for more, until there are as many as wanted.
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Select, column
+from sqlalchemy import ColumnElement, Connection, Select, column
 from sqlalchemy.exc import DataError
 
+from directory.customer_id_list import VALID_IDS
 from directory.database import Database, DatabaseFault
 from directory.halving import MIXED_COLLATIONS
 from directory.membership import one_of, sent
 from directory.model import CustomerUser
-from directory.rows import Row, from_table, read_row
+from directory.rows import Row, from_table, read_rows
 from directory.search import (
     And,
     Condition,
@@ -50,12 +52,14 @@ class SearchedTable:
 
     Attributes:
         table: its name, ``schema.table`` allowed.
+        key: the column with the login, without which a row is nobody's.
         columns: the columns to read, all that a query is about included.
         exact: case counts.
         validity: the column with valid ids; empty if there is none.
     """
 
     table: str
+    key: str
     columns: tuple[str, ...]
     exact: bool
     validity: str = ""
@@ -82,7 +86,7 @@ def find_in_table(
     database: Database,
     table: SearchedTable,
     query: Query,
-    valid_ids: Callable[[], frozenset[str]],
+    valid_ids: Callable[[], frozenset[str]] | None,
     customer_user: Callable[[Row], CustomerUser | None],
 ) -> Matches:
     """The customer users whose rows a query finds.
@@ -91,28 +95,35 @@ def find_in_table(
         database: where the table stands.
         table: what is searched.
         query: what is asked.
-        valid_ids: gives the ids that mean valid; asked only if the query wants to know.
+        valid_ids: gives the ids that mean valid; asked only if the query wants to know. None where
+            the ticket system's table of them stands beside this one.
         customer_user: makes one of a row; None of a row that is none.
 
     Raises:
         DatabaseFault: the database, or ``valid_ids``, does not answer.
     """
-    valid = valid_ids() if query.valid_only and table.validity else None
+    valid = valid_ids() if query.valid_only and table.validity and valid_ids else None
     backend = database.backend
     sorted_there = not query.order or backend in SORTS_AS_WE_DO
     wanted = query.limit + 1 if query.limit is not None and sorted_there else None
     deadline = database.deadline()
     wide = True
+
+    def work(connection: Connection) -> Sequence[sqlalchemy.Row[Any]]:
+        in_order = _in_order(database, connection, table, query)
+        statement, parameters = _statement(table, query, valid, backend, in_order, wide=wide)
+        with _planned_for_a_search(connection):
+            return connection.execute(statement.limit(wanted), parameters).all()
+
     while True:
-        statement, parameters = _statement(table, query, valid, backend, wide=wide)
         try:
-            rows = database.rows(statement.limit(wanted), deadline, parameters)
+            rows = database.ask(work, deadline)
         except DatabaseFault as fault:
             if not wide or not _lacks_letters(fault.cause):
                 raise
             wide = False
             continue
-        found = _decided(table, query, rows, customer_user)
+        found = _decided(table, query, rows, customer_user, ordered=sorted_there)
         if wanted is None or len(rows) < wanted or found.more:
             return found
         wanted *= GROWTH
@@ -123,17 +134,52 @@ def _decided(
     query: Query,
     rows: Sequence[Any],
     customer_user: Callable[[Row], CustomerUser | None],
+    *,
+    ordered: bool,
 ) -> Matches:
-    read = (read_row(table.columns, cells) for cells in rows)
+    read = read_rows(table.columns, rows)
     people = ((user, row) for row in read if (user := customer_user(row)) is not None)
-    return matching(query, people, exact=table.exact)
+    return matching(query, people, exact=table.exact, ordered_already=ordered)
 
 
-def _statement(
+@contextmanager
+def _planned_for_a_search(connection: Connection) -> Iterator[None]:
+    """Have PostgreSQL read whole tables, and know what is looked for when it plans.
+
+    A search is often for what no index has, whatever the engine is set to for look-ups.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    try:
+        connection.exec_driver_sql(
+            "SET enable_seqscan = on; SET plan_cache_mode = force_custom_plan"
+        )
+        yield
+        connection.exec_driver_sql("RESET enable_seqscan; RESET plan_cache_mode")
+    except BaseException:
+        connection.invalidate()  # it must not go back to the pool with these settings
+        raise
+
+
+def _in_order(
+    database: Database, connection: Connection, table: SearchedTable, query: Query
+) -> frozenset[str]:
+    """The columns that are to be sorted, and that PostgreSQL sorts as we do without being told."""
+    if connection.dialect.name != "postgresql":
+        return frozenset()
+    columns = {order.field for order in query.order}
+    return frozenset(
+        name for name in columns if database.sorts_by_code_point(connection, table.table, name)
+    )
+
+
+def _statement(  # noqa: PLR0913, PLR0917 - all that the statement depends on
     table: SearchedTable,
     query: Query,
     valid: frozenset[str] | None,
     backend: str,
+    in_order: frozenset[str],
     *,
     wide: bool,
 ) -> tuple[Select[Any], Mapping[str, Any]]:
@@ -144,13 +190,17 @@ def _statement(
     condition = preselection(query.condition)
     if condition != And():
         statement = statement.where(_rendered(condition, table, backend, wide=wide))
+    if query.valid_only and table.validity and valid is None:
+        statement = statement.where(column(table.validity).in_(VALID_IDS))
     if valid is not None:
         statement = statement.where(one_of(column(table.validity), "valid", backend))
         parameters["valid"] = sent(sorted(valid), backend)
     if backend in SORTS_AS_WE_DO:
         for order in query.order:
-            text = sqlalchemy.func.coalesce(_by_code_point(order.field, backend), "")
-            key = _binary(text, backend)
+            text = _by_code_point(order.field, backend)
+            if order.field != table.key:  # without a login a row is nobody's
+                text = sqlalchemy.func.coalesce(text, "")
+            key = text if order.field in in_order else _binary(text, backend)
             statement = statement.order_by(key.desc() if order.descending else key)
     return statement, parameters
 

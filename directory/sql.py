@@ -49,9 +49,9 @@ def stamps_of(foreign_db: bool) -> Mapping[str, str]:
 def values_of(row: Row, columns: Mapping[str, str]) -> dict[str, AttributeValue]:
     """Values by variable; a variable whose column is NULL is missing."""
     values = {variable: row[storage] for variable, storage in columns.items() if storage in row}
-    for variable in STAMPS:
+    for variable in ("CreateTime", "ChangeTime"):
         stamp = values.get(variable)
-        if isinstance(stamp, str):
+        if isinstance(stamp, str) and "." in stamp:
             values[variable] = without_zero_fraction(stamp)
     return values
 
@@ -134,10 +134,14 @@ class SqlSource:
         keys = (config.customer_key, self._login_column)
         columns = read_columns(query, self._variables, self._shown_columns, keys)
         table = SearchedTable(
-            config.table, columns, config.compares_case, config.customer_valid or ""
+            config.table,
+            self._login_column,
+            columns,
+            config.compares_case,
+            config.customer_valid or "",
         )
         try:
-            valid = partial(valid_ids, self._tickets)
+            valid = None if config.in_ticket_database else partial(valid_ids, self._tickets)
             user = partial(self._customer_user, shown=self._shown_columns)
             return find_in_table(self._database, table, query, valid, user)
         except DatabaseFault as fault:

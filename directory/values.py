@@ -7,9 +7,10 @@ decimals, times have a fraction only if there is one, and a zone the way Postgre
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from types import NoneType
 from typing import Any
 
 from directory.model import AttributeValue
@@ -40,6 +41,15 @@ def to_value(value: Any) -> AttributeValue | None:
         except UnicodeDecodeError:
             return raw
     return to_text(value)
+
+
+def to_values(cells: Sequence[Any]) -> Sequence[AttributeValue | None]:
+    """Turn the values of a column into attributes' values, as ``to_value`` does."""
+    kinds = set(map(type, cells)) - {NoneType}
+    if kinds <= {str}:
+        return cells
+    convert = _USUAL.get(kinds.pop(), to_value) if len(kinds) == 1 else to_value
+    return [None if cell is None else convert(cell) for cell in cells]
 
 
 def to_text(value: Any) -> str | None:  # noqa: C901, PLR0911 - one line for each kind

@@ -11,6 +11,7 @@ from benchmarks.figures import (
     Figure,
     beside,
     markdown,
+    merged,
     put_into,
     read,
     write,
@@ -51,6 +52,13 @@ def test_figures_are_written_one_a_line_and_read_again(tmp_path: Path) -> None:
 
     assert len((tmp_path / "results" / "latest.jsonl").read_text().splitlines()) == 2
     assert read(tmp_path / "results" / "latest.jsonl") == figures
+
+
+def test_what_is_measured_alone_leaves_the_other_figures_as_they_are() -> None:
+    earlier = [NOOP, Figure("idle_cost", 70.0, "CPU seconds per hour")]
+    again, new = Figure("idle_cost", 60.0, "CPU seconds per hour"), Figure("admin_list", 9.0, "ms")
+
+    assert merged(earlier, [again, new]) == [NOOP, again, new]
 
 
 def test_only_the_table_of_the_page_is_replaced() -> None:

@@ -36,7 +36,7 @@ def get(services: Services, *, login: str) -> dict[str, Any]:
                 "answer": "found",
                 "source": source_name(found.slot),
                 "customer_user": found.login,
-                "attributes": plain(found.attributes),
+                "attributes": dict(sorted(plain(found.attributes).items())),
             }
         case Unavailable(slot=slot, reason=reason):
             source = source_name(slot)
@@ -51,7 +51,9 @@ def get(services: Services, *, login: str) -> dict[str, Any]:
 
 def plain(attributes: Attributes) -> dict[str, Any]:
     """Attributes as plain data, without secrets."""
-    return {name: _json(value) for name, value in sorted(attributes.items()) if name not in SECRETS}
+    if SECRETS.isdisjoint(attributes) and set(map(type, attributes.values())) <= {str}:
+        return dict(attributes)  # nearly always, and lists are long
+    return {name: _json(value) for name, value in attributes.items() if name not in SECRETS}
 
 
 def _json(value: AttributeValue) -> Any:

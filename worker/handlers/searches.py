@@ -100,11 +100,12 @@ def list_(  # noqa: PLR0913 - a list can be asked for in so many ways
 
 
 def _told(found: Results) -> dict[str, Any]:
+    names = {slot: source_name(slot) for slot in SLOTS}
     return {
         "customer_users": [
             {
                 "login": hit.customer_user.login,
-                "source": source_name(hit.customer_user.slot),
+                "source": names[hit.customer_user.slot],
                 "name": hit.mail_string,
                 "attributes": plain(hit.customer_user.attributes),
             }

@@ -1,0 +1,136 @@
+"""How long does an admin wait? Searches and lists, each beside the bare query for the same.
+
+Ours is the call as a command makes it, with all that it tells; the bare query is what somebody
+would write who knows this one table or tree: psycopg or ldap3, and the rows as they come.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import ldap3
+import psycopg
+from psycopg.rows import dict_row
+from sqlalchemy import make_url
+
+from benchmarks.world import ATTRIBUTES, COLUMNS, TicketSystem, ldap_source, sql_source
+from tests.servers import SlapdServer
+from worker import bootstrap
+from worker.handlers import searches
+from worker.settings import load
+
+PEOPLE = 100_000
+LISTED = 1_000
+TIMES = 50
+WORD = "user123"
+"""What is searched for; of 100,000 logins 111 hold it."""
+
+SEARCHED_COLUMNS = ("login", "first_name", "last_name", "customer_id")
+SEARCHED_ATTRIBUTES = ("uid", "cn", "mail")
+"""As OTOBO ships them."""
+
+_STAMPS = ("create_time", "create_by", "change_time", "change_by")
+_READ = ", ".join(("login", "email", "customer_id", *COLUMNS, *_STAMPS))
+_VALID = "valid_id IN (SELECT id FROM valid WHERE name = 'valid')"
+_FIND = (
+    f"SELECT {_READ} FROM customer_user WHERE {_VALID} AND "
+    f"({' OR '.join(f'LOWER({name}) LIKE %(word)s' for name in SEARCHED_COLUMNS)}) LIMIT 251"
+)
+_LIST = f"SELECT {_READ} FROM customer_user WHERE {_VALID} ORDER BY login LIMIT {LISTED}"
+
+Answer = Callable[[], Sequence[object]]
+
+
+def searched_table() -> Mapping[str, Any]:
+    """The source that is searched in SQL."""
+    options = {"search_fields": SEARCHED_COLUMNS, "search_prefix": "*"}
+    return {**sql_source(), "case_sensitive": False, **_options(options)}
+
+
+def searched_tree(slapd: SlapdServer) -> Mapping[str, Any]:
+    """The source that is searched in LDAP."""
+    options = {"search_fields": SEARCHED_ATTRIBUTES, "search_prefix": "*"}
+    return {**ldap_source(slapd, "people"), **_options(options)}
+
+
+def _options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {f"customer_user_{name}": value for name, value in options.items()}
+
+
+def sql(
+    config: Path, system: TicketSystem, times: int
+) -> Mapping[str, tuple[Sequence[float], Sequence[float]]]:
+    """Milliseconds of a search and of a list in SQL, each with those of its bare query.
+
+    Args:
+        config: settings with ``searched_table``.
+        system: the ticket database with the customer users.
+        times: how often each is asked.
+    """
+    url = make_url(system.url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with ExitStack() as stack:
+        directory = stack.enter_context(closing(bootstrap.build(load(config)).directory))
+        bare = stack.enter_context(psycopg.connect(url, autocommit=True, row_factory=dict_row))
+
+        def ours_found() -> Sequence[object]:
+            return searches.find(directory, WORD)["customer_users"]
+
+        def bare_found() -> Sequence[object]:
+            return bare.execute(_FIND, {"word": f"%{WORD}%"}).fetchall()
+
+        def ours_listed() -> Sequence[object]:
+            return searches.list_(directory, limit=LISTED)["customer_users"]
+
+        def bare_listed() -> Sequence[object]:
+            return bare.execute(_LIST).fetchall()
+
+        return {
+            "admin_search_sql": _in_turns(ours_found, bare_found, times),
+            "admin_list": _in_turns(ours_listed, bare_listed, times),
+        }
+
+
+def ldap(config: Path, slapd: SlapdServer, times: int) -> tuple[Sequence[float], Sequence[float]]:
+    """Milliseconds of a search in LDAP, and those of the bare one.
+
+    Args:
+        config: settings with ``searched_tree``.
+        slapd: the server.
+        times: how often each is asked.
+    """
+    looked_for = "".join(f"({name}=*{WORD}*)" for name in SEARCHED_ATTRIBUTES)
+    server = ldap3.Server(slapd.uri, get_info=ldap3.NONE)
+    bare = ldap3.Connection(server, client_strategy=ldap3.SAFE_SYNC, auto_bind=True)
+    with closing(bootstrap.build(load(config)).directory) as directory:
+
+        def ours() -> Sequence[object]:
+            return searches.find(directory, WORD)["customer_users"]
+
+        def straight() -> Sequence[object]:
+            *_, entries, _ = bare.search(
+                f"ou=people,{slapd.base_dn}",
+                f"(|{looked_for})",
+                attributes=["uid", "mail", "o", "cn", *ATTRIBUTES],
+                size_limit=251,
+            )
+            return entries
+
+        try:
+            return _in_turns(ours, straight, times)
+        finally:
+            bare.unbind()
+
+
+def _in_turns(ours: Answer, bare: Answer, times: int) -> tuple[Sequence[float], Sequence[float]]:
+    """Milliseconds of each; the first answers, which open connections, must be as long."""
+    found, known = len(ours()), len(bare())
+    assert found == known > 0, (found, known)
+    taken: tuple[list[float], list[float]] = ([], [])
+    for _ in range(times):
+        for answer, milliseconds in zip((ours, bare), taken, strict=True):
+            begin = time.perf_counter()
+            answer()
+            milliseconds.append((time.perf_counter() - begin) * 1000)
+    return taken
