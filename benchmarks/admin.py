@@ -5,8 +5,8 @@ would write who knows this one table or tree: psycopg or ldap3, and the rows as 
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from benchmarks.world import ATTRIBUTES, COLUMNS, TicketSystem, ldap_source, sql
 from tests.servers import SlapdServer
 from worker import bootstrap
 from worker.handlers import searches
+from worker.services import Services
 from worker.settings import load
 
 PEOPLE = 100_000
@@ -71,17 +72,17 @@ def sql(
     """
     url = make_url(system.url).set(drivername="postgresql").render_as_string(hide_password=False)
     with ExitStack() as stack:
-        directory = stack.enter_context(closing(bootstrap.build(load(config)).directory))
+        services = stack.enter_context(_services(config))
         bare = stack.enter_context(psycopg.connect(url, autocommit=True, row_factory=dict_row))
 
         def ours_found() -> Sequence[object]:
-            return searches.find(directory, WORD)["customer_users"]
+            return searches.find(services, term=WORD)["customer_users"]
 
         def bare_found() -> Sequence[object]:
             return bare.execute(_FIND, {"word": f"%{WORD}%"}).fetchall()
 
         def ours_listed() -> Sequence[object]:
-            return searches.list_(directory, limit=LISTED)["customer_users"]
+            return searches.list_(services, limit=LISTED)["customer_users"]
 
         def bare_listed() -> Sequence[object]:
             return bare.execute(_LIST).fetchall()
@@ -103,10 +104,10 @@ def ldap(config: Path, slapd: SlapdServer, times: int) -> tuple[Sequence[float],
     looked_for = "".join(f"({name}=*{WORD}*)" for name in SEARCHED_ATTRIBUTES)
     server = ldap3.Server(slapd.uri, get_info=ldap3.NONE)
     bare = ldap3.Connection(server, client_strategy=ldap3.SAFE_SYNC, auto_bind=True)
-    with closing(bootstrap.build(load(config)).directory) as directory:
+    with _services(config) as services:
 
         def ours() -> Sequence[object]:
-            return searches.find(directory, WORD)["customer_users"]
+            return searches.find(services, term=WORD)["customer_users"]
 
         def straight() -> Sequence[object]:
             *_, entries, _ = bare.search(
@@ -121,6 +122,17 @@ def ldap(config: Path, slapd: SlapdServer, times: int) -> tuple[Sequence[float],
             return _in_turns(ours, straight, times)
         finally:
             bare.unbind()
+
+
+@contextmanager
+def _services(config: Path) -> Iterator[Services]:
+    services = bootstrap.build(load(config))
+    try:
+        yield services
+    finally:
+        services.directory.close()
+        services.tickets.close()
+        services.inbox.client.close()
 
 
 def _in_turns(ours: Answer, bare: Answer, times: int) -> tuple[Sequence[float], Sequence[float]]:

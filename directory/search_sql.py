@@ -52,17 +52,17 @@ class SearchedTable:
 
     Attributes:
         table: its name, ``schema.table`` allowed.
-        key: the column with the login, without which a row is nobody's.
         columns: the columns to read, all that a query is about included.
         exact: case counts.
         validity: the column with valid ids; empty if there is none.
+        key: the column with the login, without which a row is nobody's; empty if there is none.
     """
 
     table: str
-    key: str
     columns: tuple[str, ...]
     exact: bool
     validity: str = ""
+    key: str = ""
 
 
 def read_columns(
@@ -174,7 +174,7 @@ def _in_order(
     )
 
 
-def _statement(  # noqa: PLR0913, PLR0917 - all that the statement depends on
+def _statement(  # noqa: PLR0913 - all that the statement depends on
     table: SearchedTable,
     query: Query,
     valid: frozenset[str] | None,

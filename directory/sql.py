@@ -135,10 +135,10 @@ class SqlSource:
         columns = read_columns(query, self._variables, self._shown_columns, keys)
         table = SearchedTable(
             config.table,
-            self._login_column,
             columns,
             config.compares_case,
             config.customer_valid or "",
+            self._login_column,
         )
         try:
             valid = None if config.in_ticket_database else partial(valid_ids, self._tickets)

@@ -12,7 +12,7 @@ from typing import Any
 
 from celery import Celery
 
-from worker import broker, heartbeat, results
+from worker import broker, garbage, heartbeat, results
 from worker.services import Services
 from worker.settings import Settings, load
 from worker.tasks import customer_users
@@ -117,3 +117,4 @@ def _services() -> Services:
 
 app = make_app(_configuration, _services)
 heartbeat.attach(app)
+garbage.attach()
