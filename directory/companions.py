@@ -183,10 +183,12 @@ class Companions:
     """The readers; None where there is nothing to read or it is switched off.
 
     Attributes:
+        tickets: the ticket system's database.
         customers: the sources of customers, for those who administer them; ``companies`` reads
             the same tables for many customer users at once.
     """
 
+    tickets: Database | None = None
     preferences: Preferences | None = None
     companies: Companies | None = None
     dynamic_fields: DynamicFields | None = None
@@ -225,6 +227,7 @@ def companions(
             problem = f"CustomerCompany{config.slot}: {error.problem}"
             raise SourceMisconfigured(config.slot, problem) from None
     return Companions(
+        tickets=database,
         preferences=Preferences(preferences, database, zone) if preferences.enabled else None,
         companies=Companies(opened) if opened else None,
         dynamic_fields=DynamicFields(database),

@@ -77,6 +77,11 @@ class Directory:
         """The sources in the order in which they are asked."""
         return tuple(self._sources)
 
+    @property
+    def companions(self) -> Companions:
+        """What the ticket system adds to the sources' answers."""
+        return self._companions
+
     def observed(self) -> Mapping[str, Observation]:
         """How those answered last that were asked since this was called last.
 

@@ -110,7 +110,7 @@ class CustomerUserSource(Protocol):
 
 
 @runtime_checkable
-class WritableSource(Protocol):
+class WritableSource(CustomerUserSource, Protocol):
     """A customer user source that is written to, one transaction at a time.
 
     It writes whatever it is told to, exactly as it is told or not at all: an empty text may become
@@ -145,9 +145,6 @@ class WritableSource(Protocol):
 
         Raises:
             SourceUnavailable: nothing was written. ``SourceOutcomeUnknown``: that is not known.
+            DatabaseFault: another database did not answer that ``work`` asked.
         """
-        ...
-
-    def close(self) -> None:
-        """Close connections; the next call opens them again."""
         ...

@@ -103,10 +103,10 @@ class SourceTransaction:
         return {address: frozenset(logins) for address, logins in owners.items()}
 
     def insert(self, rows: Sequence[Mapping[str, str | int]]) -> Mapping[int, Refused]:
-        """Add customer users, all with one statement unless some are refused.
+        """Add customer users, with one statement for all that have the same columns.
 
         Args:
-            rows: values by column; all have the same columns.
+            rows: values by column.
 
         Returns:
             Why the database refused some, by their place; all others are added.

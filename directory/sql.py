@@ -165,26 +165,33 @@ class SqlSource:
 
         Raises:
             SourceUnavailable: nothing was written. ``SourceOutcomeUnknown``: that is not known.
+            DatabaseFault: another database did not answer that ``work`` asked.
         """
         config, columns = self._config, self.columns()
+        not_ours: list[DatabaseFault] = []
 
         def within(connection: Connection) -> T:
-            return work(
-                SourceTransaction(
-                    config=config,
-                    connection=connection,
-                    author=author,
-                    database=self._database,
-                    keyed=self._table,
-                    columns=columns,
-                )
+            transaction = SourceTransaction(
+                config=config,
+                connection=connection,
+                author=author,
+                database=self._database,
+                keyed=self._table,
+                columns=columns,
             )
+            try:
+                return work(transaction)
+            except DatabaseFault as fault:
+                not_ours.append(fault)
+                raise
 
         try:
             return transact(self._database, within, turn=config.table)
         except OutcomeUnknown as fault:
             raise SourceOutcomeUnknown(config.slot, fault.reason) from None
         except DatabaseFault as fault:
+            if fault in not_ours:
+                raise
             raise SourceUnavailable(config.slot, fault.reason) from None
 
     def ping(self) -> None:

@@ -72,13 +72,14 @@ def table_columns(database: Database, table: str) -> Mapping[str, TableColumn]:
     Raises:
         DatabaseFault: the database does not answer, or has no such table.
     """
+    return database.ask(lambda connection: columns_in(connection, table), database.deadline())
+
+
+def columns_in(connection: Connection, table: str) -> Mapping[str, TableColumn]:
+    """The columns of a table by name, asked for over a connection."""
     schema, name = split_name(table)
-
-    def inspect(connection: Connection) -> Mapping[str, TableColumn]:
-        found = sqlalchemy.inspect(connection).get_columns(name, schema=schema)
-        return {one["name"]: _column(one["type"]) for one in found}
-
-    return database.ask(inspect, database.deadline())
+    found = sqlalchemy.inspect(connection).get_columns(name, schema=schema)
+    return {one["name"]: _column(one["type"]) for one in found}
 
 
 def insert(
@@ -87,28 +88,31 @@ def insert(
     rows: Sequence[Mapping[str, Any]],
     author: Author,
 ) -> Mapping[int, DBAPIError]:
-    """Add rows, all in one statement unless some are refused.
+    """Add rows, one statement for all that have the same columns, unless some are refused.
 
     Args:
         connection: in a transaction.
         table: the table.
-        rows: values by column; all have the same columns.
+        rows: values by column.
         author: for the stamps.
 
     Returns:
         Why rows were refused, by their place; all others are added.
     """
-    if not rows:
-        return {}
     stamps = dict(zip((*CREATED, *CHANGED), 2 * (author.moment, author.user_id), strict=True))
     more: Mapping[str, Any] = stamps if table.stamped else {}
-    names = (*rows[0], *more)
-    statement = sqlalchemy.insert(_named(table.name, names))
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for place, row in enumerate(rows):
+        alike.setdefault((*row,), []).append(place)
+    refused: dict[int, DBAPIError] = {}
+    for names, places in alike.items():
+        statement = sqlalchemy.insert(_named(table.name, (*names, *more)))
 
-    def add(places: Sequence[int]) -> None:
-        connection.execute(statement, [{**rows[place], **more} for place in places])
+        def add(part: Sequence[int], statement: sqlalchemy.Insert = statement) -> None:
+            connection.execute(statement, [{**rows[place], **more} for place in part])
 
-    return _in_halves(connection, range(len(rows)), add)
+        refused |= _in_halves(connection, places, add)
+    return refused
 
 
 def update(

@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from directory.errors import DirectoryError
 from directory.model import Attributes, AttributeValue
 
 
@@ -32,3 +35,15 @@ def version(attributes: Attributes) -> str:
 
     told = {name: plain(value) for name, value in attributes.items()}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class RolledBack(DirectoryError):
+    """It was only to be seen what would be written; raised within a transaction to end it.
+
+    Attributes:
+        results: what would have become of each row.
+    """
+
+    def __init__(self, results: Mapping[Any, Any]) -> None:
+        super().__init__("taken back, as it was a dry run")
+        self.results = results

@@ -14,7 +14,15 @@ import structlog
 
 from worker import call_errors, consequences
 from worker.arguments import misfit
-from worker.handlers import assignments, customer_users, customers, permissions, searches, sources
+from worker.handlers import (
+    assignments,
+    customer_user_writes,
+    customer_users,
+    customers,
+    permissions,
+    searches,
+    sources,
+)
 from worker.handlers.changes import Change
 from worker.services import Services
 
@@ -48,6 +56,14 @@ _TABLE = (
     Call("customer_user.get", customer_users.get),
     Call("customer_user.find", searches.find),
     Call("customer_user.list", searches.list_),
+    Call("customer_user.add", customer_user_writes.add, writes=True),
+    Call("customer_user.update", customer_user_writes.update, writes=True),
+    Call("customer_user.rename", customer_user_writes.rename, writes=True),
+    Call("customer_user.activate", customer_user_writes.activate, writes=True),
+    Call("customer_user.deactivate", customer_user_writes.deactivate, writes=True),
+    Call("customer_user.set_password", customer_user_writes.set_password, writes=True),
+    Call("customer_user.generate_password", customer_user_writes.generate_password),
+    Call("customer_user.delete", customer_user_writes.delete, writes=True),
     Call("customer_user.customers", assignments.customers),
     Call("customer_user.assign", assignments.assign, writes=True),
     Call("customer_user.unassign", assignments.unassign, writes=True),

@@ -85,6 +85,8 @@ def test_what_was_found_is_told_without_secrets() -> None:
             "UserMobile": ["1", "2"],
             "UserPhoto": {"base64": "/w=="},
         },
+        "version": "098e59133b9e0992",
+        "writable": False,
     }
 
 

@@ -8,6 +8,8 @@ import base64
 from typing import Any
 
 from directory.model import Attributes, AttributeValue, Found, Unavailable, source_name
+from directory.writable import why_not
+from directory.writing import version
 from mapping.values import SECRETS
 from worker.services import Services
 
@@ -22,7 +24,9 @@ def get(services: Services, *, login: str) -> dict[str, Any]:
     Returns:
         Always ``login`` as given, ``answer``, and ``source`` (``CustomerUser1``; None when absent).
         Found: ``customer_user``, the login as the source spells it, and ``attributes``, the values
-        of the source's Map; a text, a list of texts, or ``{"base64": …}`` for bytes.
+        of the source's Map; a text, a list of texts, or ``{"base64": …}`` for bytes; ``version``,
+        which is another one as soon as any of them is, and ``writable``: whether the source can
+        be written to.
         Otherwise: ``reason``, free of values and maybe empty.
     """
     answer = services.directory.find([login], variables=(), fresh=True)[login]
@@ -31,19 +35,23 @@ def get(services: Services, *, login: str) -> dict[str, Any]:
         answer = Unavailable(answer.customer_user.slot, answer.stale)
     match answer:
         case Found(customer_user=found):
+            (source,) = (one for one in services.directory.sources if one.config.slot == found.slot)
+            mapped = source.config.storages
+            stored = {name: value for name, value in found.attributes.items() if name in mapped}
             return {
                 "login": login,
                 "answer": "found",
                 "source": source_name(found.slot),
                 "customer_user": found.login,
                 "attributes": dict(sorted(plain(found.attributes).items())),
+                "version": version(stored),
+                "writable": not why_not(source),
             }
         case Unavailable(slot=slot, reason=reason):
-            source = source_name(slot)
             return {
                 "login": login,
                 "answer": "unavailable",
-                "source": source,
+                "source": source_name(slot),
                 "reason": reason,
             }
     return {"login": login, "answer": "absent", "source": None, "reason": answer.reason}

@@ -1,0 +1,159 @@
+"""Calls that write customer users, as programs make them and get their answers."""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from tests.contract.customer_users import JANE, MAP, person
+from tests.integration.world import World
+from tests.otobo import WORKER
+from worker.calls import perform
+from worker.services import Services
+from worker.tickets import schema
+
+SOURCE = {
+    "kind": "sql",
+    "table": "customer_user",
+    "customer_key": "login",
+    "customer_id": "customer_id",
+    "customer_company_support": True,
+    "password_form": "sha2",
+    "map": MAP,
+}
+
+
+@pytest.fixture
+def services(small_world: World) -> Services:
+    sources = {
+        "CustomerUser": {**small_world.people, "read_only": True},
+        "CustomerUser1": SOURCE,
+    }
+    services = small_world.services(sources=sources)
+    perform(
+        "customer_company.add",
+        {"values": {"CustomerID": "acme", "CustomerCompanyName": "Acme"}},
+        "ada",
+        services,
+    )
+    return services
+
+
+def told(services: Services, name: str, **arguments: Any) -> dict[str, Any]:
+    """What a call tells, as it comes through JSON."""
+    answer = perform(f"customer_user.{name}", arguments, "ada", services)
+    found: dict[str, Any] = json.loads(json.dumps(answer))
+    return found
+
+
+def rows(world: World) -> list[dict[str, Any]]:
+    with world.otobo.engine.connect() as connection:
+        return [dict(row) for row in connection.execute(schema.customer_user.select()).mappings()]
+
+
+def test_a_customer_user_is_added_read_and_changed(services: Services, small_world: World) -> None:
+    added = told(services, "add", values=dict(JANE))
+
+    assert (added["login"], added["source"]) == ("jane", "CustomerUser1")
+    (row,) = rows(small_world)
+    assert row["pw"] == hashlib.sha256(added["password"].encode()).hexdigest()
+    assert row["create_by"] == WORKER
+    read = told(services, "get", login="JANE")
+    assert (read["version"], read["writable"]) == (added["version"], True)
+
+    changed = told(
+        services, "update", login="jane", values={"UserPhone": "1"}, expected=read["version"]
+    )
+    late = told(services, "update", login="jane", values={}, expected=read["version"])
+    assert changed["fields"] == ["UserPhone"]
+    assert (late["error"], late["source"]) == ("changed_meanwhile", "CustomerUser1")
+
+
+def test_a_password_that_is_given_is_not_told(services: Services, small_world: World) -> None:
+    added = told(services, "add", values=person("a"), password="secret")
+    told(services, "add", values=person("b"), generate_password=False)
+    twice = told(services, "add", values=person("c", UserPassword="x" * 9), password="y" * 9)
+
+    assert "password" not in added
+    assert twice["error"] == "wrong_arguments"
+    assert [row["pw"] for row in rows(small_world)] == [
+        hashlib.sha256(b"secret").hexdigest(),
+        None,
+    ]
+
+
+def test_a_password_can_be_set_given_or_made(services: Services, small_world: World) -> None:
+    told(services, "add", values=person("a"))
+
+    given = told(services, "set_password", login="a", password="new secret")
+    assert given == {"login": "a", "source": "CustomerUser1"}
+    assert rows(small_world)[0]["pw"] == hashlib.sha256(b"new secret").hexdigest()
+    made = told(services, "set_password", login="a")
+    assert rows(small_world)[0]["pw"] == hashlib.sha256(made["password"].encode()).hexdigest()
+    assert told(services, "set_password", login="a", password="")["error"] == "required"
+    assert len(told(services, "generate_password", length=20)["password"]) == 20
+
+
+def test_customer_users_come_and_go_but_are_never_deleted(
+    services: Services, small_world: World
+) -> None:
+    told(services, "add", values=person("a"))
+
+    def valid_id(name: str, **arguments: Any) -> int:
+        assert told(services, name, login="a", **arguments)["fields"] == ["ValidID"]
+        return int(rows(small_world)[0]["valid_id"])
+
+    assert valid_id("deactivate") == 2
+    assert valid_id("deactivate", temporarily=True) == 3
+    assert valid_id("activate") == 1
+    assert told(services, "activate", login="a")["fields"] == []
+    assert told(services, "delete", login="a")["error"] == "cannot_be_deleted"
+
+
+def test_a_replacing_update_keeps_the_login(services: Services, small_world: World) -> None:
+    told(services, "add", values=person("a", UserPhone="1"))
+    values = {key: value for key, value in person("a").items() if key != "UserLogin"}
+
+    changed = told(services, "update", login="A", values=values, replace=True)
+
+    assert changed["login"] == "a"
+    assert rows(small_world)[0]["phone"] == ""
+
+
+def test_a_rename_tells_what_moved(services: Services) -> None:
+    told(services, "add", values=person("a"))
+    told(services, "assign", login="a", customer_id="acme")
+
+    renamed = told(services, "rename", login="a", new_login="b")
+
+    moved = {"preferences": 0, "assignments": 1, "dynamic_fields": 0, "others": 0}
+    assert renamed == {"login": "b", "source": "CustomerUser1", "moved": moved}
+    assert told(services, "get", login="a")["answer"] == "absent"
+    assert told(services, "customers", login="b")["assigned"] == ["acme"]
+    assert told(services, "rename", login="a", new_login="c")["error"] == "unknown_customer_user"
+
+
+def test_sources_that_are_only_read_say_what_to_do(services: Services, small_world: World) -> None:
+    small_world.person("anna")
+
+    changed = told(services, "update", login="anna", values={"UserPhone": "2"})
+    added = told(services, "add", values=person("x"), source="CustomerUser")
+    unknown = told(services, "add", values=person("x"), source="CustomerUser9")
+
+    assert (changed["error"], changed["source"]) == ("read_only_source", "CustomerUser")
+    assert "change it where its data come from" in changed["message"]
+    assert added["error"] == "read_only_source"
+    assert unknown["error"] == "unknown_source"
+    assert not told(services, "get", login="anna")["writable"]
+
+
+def test_a_source_that_is_away_is_told_and_nothing_is_written(
+    services: Services, small_world: World
+) -> None:
+    small_world.crm.stop()
+
+    answer = told(services, "add", values=dict(JANE))
+
+    assert (answer["error"], answer["source"]) == ("unavailable", "CustomerUser")
+    assert rows(small_world) == []
