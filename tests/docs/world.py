@@ -205,7 +205,8 @@ def _ticket_system(url: str) -> tuple[Otobo, tuple[Block, ...]]:
     engine = sqlalchemy.create_engine(url)
     schema.create_all(engine)
     seed(engine)
-    granted = tuple(filter(is_for_postgresql, blocks("sql")))
+    rights = filter(is_for_postgresql, blocks("sql"))
+    granted = tuple(sorted(rights, key=lambda block: "CREATE ROLE" not in block.text))
     with engine.begin() as connection:
         for block in granted:
             statements = block.text.replace("fieldfare", SQL_USER)

@@ -1,24 +1,28 @@
 """The database user that the deployment page describes can do the whole job, and no more."""
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
-from sqlalchemy import make_url, text
+from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from tests import servers
 from tests.otobo import AGENT, WORKER_LOGIN, Otobo, install
 from tests.sysconfig import DEFAULT_MODULE, OWN_MODULE, ship
 from worker import bootstrap
+from worker.calls import perform
 from worker.checks import event_modules, ticket_database
 from worker.checks.finding import Finding, Level
 from worker.entries import Entry
 from worker.events import CustomerChanged, dump
 from worker.handlers.enrich import enrich
 from worker.handlers.sweep import sweep
+from worker.inbox import Inbox
 from worker.services import Services
 from worker.settings import Settings
 from worker.tickets import schema
@@ -27,7 +31,8 @@ from worker.tickets.selection import OPEN_TYPES, Selection, TicketIndex
 from worker.tickets.sql import SqlTicketStore
 from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
 
-DEPLOY = Path(__file__).parents[2] / "docs/how-to/deploy.md"
+HOW_TO = Path(__file__).parents[2] / "docs/how-to"
+DEPLOY, CUSTOMERS = HOW_TO / "deploy.md", HOW_TO / "customers.md"
 NAME = "limited"
 
 
@@ -43,18 +48,23 @@ def owner_url(request: pytest.FixtureRequest) -> Iterator[str]:
     server.drop_database(url)
 
 
+def grant(engine: Engine, page: Path) -> None:
+    """Run the first SQL block of a page, which is PostgreSQL's, or the second, MariaDB's."""
+    blocks = re.findall(r"```sql\n(.*?)```", page.read_text(), re.DOTALL)
+    script = blocks[0 if engine.dialect.name == "postgresql" else 1]
+    script = script.replace("fieldfare", NAME).replace("otobo.", f"{engine.url.database}.")
+    statements = re.sub(r"--.*", "", script).split(";")
+    with engine.begin() as connection:
+        for statement in filter(None, map(str.strip, statements)):
+            connection.exec_driver_sql(statement.replace("%", "%%"))
+
+
 @pytest.fixture
 def user_url(owner_url: str) -> Iterator[str]:
     """The same database for a user who has been given what the page says."""
     url = make_url(owner_url)
-    blocks = re.findall(r"```sql\n(.*?)```", DEPLOY.read_text(), re.DOTALL)
-    script = blocks[0 if url.get_backend_name() == "postgresql" else 1]
-    script = script.replace("fieldfare", NAME).replace("otobo.", f"{url.database}.")
-    statements = re.sub(r"--.*", "", script).split(";")
     engine = sqlalchemy.create_engine(url)
-    with engine.begin() as connection:
-        for statement in filter(None, map(str.strip, statements)):
-            connection.exec_driver_sql(statement.replace("%", "%%"))
+    grant(engine, DEPLOY)
     yield url.set(username=NAME, password="change-me").render_as_string(hide_password=False)
     with engine.begin() as connection:
         if url.get_backend_name() == "postgresql":
@@ -218,6 +228,37 @@ def test_the_documented_user_can_choose_tickets(user_url: str, owner_url: str) -
         index.resolve(asked)
     owner.close()
     engine.dispose()
+
+
+def test_the_documented_user_can_administer_customers_with_the_rights_for_it(
+    services: Services, otobo: Otobo
+) -> None:
+    silent = Inbox(services.inbox.client, lambda: None, services.settings.inbox)
+    working = dataclasses.replace(services, inbox=silent)
+
+    def call(name: str, **arguments: Any) -> dict[str, Any]:
+        return perform(name, arguments, "ada", working)
+
+    new = {"CustomerID": "beta", "CustomerCompanyName": "Beta Ltd"}
+    assert call("customer_company.get", customer_id="acme")["answer"] == "found"
+    refused = call("customer_company.add", values=new)
+    assert refused["error"] == "unavailable"
+    assert "denied" in refused["message"]
+    with pytest.raises(TicketDatabaseMisfit, match="it needs SELECT on groups_table"):
+        services.customer_groups.permissions("anna", ["acme"])
+
+    grant(otobo.engine, CUSTOMERS)
+    for name, arguments in (
+        ("customer_company.add", {"values": new}),
+        ("customer_company.update", {"customer_id": "beta", "values": {"ValidID": "1"}}),
+        ("customer_company.update", {"customer_id": "acme", "values": {"ValidID": "valid"}}),
+        ("customer_user.assign", {"login": "anna", "customer_id": "beta"}),
+        ("customer_user.customers", {"login": "anna"}),
+        ("customer_user.permissions", {"login": "anna"}),
+        ("customer_user.unassign", {"login": "anna", "customer_id": "beta"}),
+        ("customer_company.deactivate", {"customer_id": "beta"}),
+    ):
+        assert "error" not in call(name, **arguments), name
 
 
 @pytest.mark.parametrize(
