@@ -300,6 +300,12 @@ class SourceConfig(BaseModel):
         '"90s", "15m", "24h", "7d", or seconds; 0 = never. It is kept in Redis for so long, and '
         "never empties a field. For sources outside the ticket database.",
     )
+    watch: OptionalText = Field(
+        None,
+        description="Column or attribute that says when a customer user was changed, e.g. "
+        "change_time, modifyTimestamp, or whenChanged in Active Directory: changes are announced "
+        "as events. Unset: nobody watches.",
+    )
     customer_user_search_fields: tuple[str, ...] = _option(
         (), "CustomerUserSearchFields", description="Columns that a search term is looked for in."
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from directory.changes import Changes, ChangingSource
 from directory.config import SourceConfig
 from directory.errors import DirectoryError, SourceUnavailable
 from directory.model import Absent, Answer, CustomerUser, Found, Unavailable
@@ -81,6 +82,22 @@ class GuardedSource:
                 raise SourceUnavailable(config.slot, user.reason)
         found = tuple(user.customer_user for user in users if isinstance(user, Found))
         return replace(said, customer_users=found)
+
+    def changes(self, since: str) -> Changes:
+        """Who was changed since a moment.
+
+        Raises:
+            SourceUnavailable: it does not answer, fails, or was written without telling.
+        """
+        if not isinstance(self._source, ChangingSource):
+            reason = f"sources of the kind {self._config.kind} cannot tell what changed"
+            raise SourceUnavailable(self._config.slot, reason)
+        with self._answering():
+            said: Any = self._source.changes(since)
+            if not isinstance(said, Changes):
+                raise TypeError(type(said).__name__)
+            stamps = {_text(login): _text(stamp) for login, stamp in said.stamps.items()}
+            return Changes(stamps, _text(said.newest))
 
     def login_key(self, login: str) -> str:
         """The login as the source compares it, or as it is where that fails."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
+from directory.changes import NO_WATCH, Changes, changes_of_tree
 from directory.config import LdapSourceConfig
 from directory.customer_id_list import ids_in_ldap
 from directory.errors import SourceMisconfigured, SourceUnavailable
@@ -26,7 +27,7 @@ from directory.ldap_messages import (
     Reply,
     Search,
 )
-from directory.ldap_pages import SearchRefused
+from directory.ldap_pages import CutShort, SearchRefused
 from directory.ldap_text import attribute_value, matched, text_or_none
 from directory.ldap_wire import Deadline
 from directory.model import Absent, Answer, AttributeValue, CustomerUser, Found, Unavailable
@@ -156,6 +157,24 @@ class LdapSource:
             raise SourceUnavailable(self._config.slot, str(error)) from error
         except SearchRefused as refused:
             raise SourceUnavailable(self._config.slot, self._refusal(refused.reply)) from refused
+
+    def changes(self, since: str) -> Changes:
+        """Who was changed; see ``directory.changes.ChangingSource``.
+
+        Raises:
+            SourceUnavailable: the server does not answer, or not in full; there is no attribute
+                to tell from.
+        """
+        config = self._config
+        if not config.watch:
+            raise SourceUnavailable(config.slot, NO_WATCH)
+        ask = partial(self._client.search, deadline=Deadline.after(config.timeout))
+        try:
+            return changes_of_tree(ask, config, config.watch, since)
+        except (NoAnswer, CutShort) as error:
+            raise SourceUnavailable(config.slot, str(error)) from error
+        except SearchRefused as refused:
+            raise SourceUnavailable(config.slot, self._refusal(refused.reply)) from refused
 
     def ping(self) -> None:
         """Read the entry that the search begins with.

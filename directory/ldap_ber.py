@@ -29,6 +29,7 @@ ALL_OF: Final = 0xA0
 ANY_OF: Final = 0xA1
 NONE_OF: Final = 0xA2
 EQUALITY: Final = 0xA3
+GREATER_OR_EQUAL: Final = 0xA5
 SUBSTRINGS: Final = 0xA4
 PRESENT: Final = 0x87
 
@@ -77,6 +78,11 @@ def element(tag: int, content: bytes) -> bytes:
 def equals(attribute: str, value: bytes) -> bytes:
     """The filter for entries that have a value, as the attribute's matching rule compares it."""
     return element(EQUALITY, element(OCTETS, attribute.encode()) + element(OCTETS, value))
+
+
+def at_least(attribute: str, value: bytes) -> bytes:
+    """The filter for entries that have a value like this or greater, by its ordering rule."""
+    return element(GREATER_OR_EQUAL, element(OCTETS, attribute.encode()) + element(OCTETS, value))
 
 
 def present(attribute: str) -> bytes:

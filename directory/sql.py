@@ -11,6 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import NoSuchTableError
 
+from directory.changes import NO_WATCH, Changes, changes_of_table
 from directory.config import SqlSourceConfig
 from directory.customer_id_list import ids_in_table, valid_ids
 from directory.database import Database, DatabaseFault, TicketEngine, open_database
@@ -192,6 +193,22 @@ class SqlSource:
         except DatabaseFault as fault:
             if fault in not_ours:
                 raise
+            raise SourceUnavailable(config.slot, fault.reason) from None
+
+    def changes(self, since: str) -> Changes:
+        """Who was changed; see ``directory.changes.ChangingSource``.
+
+        Raises:
+            SourceUnavailable: the database does not answer; there is no column to tell from.
+        """
+        config = self._config
+        if not config.watch:
+            raise SourceUnavailable(config.slot, NO_WATCH)
+        try:
+            return changes_of_table(
+                self._database, config.table, self._login_column, config.watch, since
+            )
+        except DatabaseFault as fault:
             raise SourceUnavailable(config.slot, fault.reason) from None
 
     def ping(self) -> None:

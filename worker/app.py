@@ -36,6 +36,7 @@ def make_app(  # noqa: PLR0913, PLR0917 - what each task calls
     come_back: Callable[[], bool],
     sweep: Callable[[], object],
     second_look: tickets.SecondLook,
+    watch: Callable[[], object],
 ) -> Celery:
     """An application that knows the ticket tasks and nothing else.
 
@@ -47,21 +48,31 @@ def make_app(  # noqa: PLR0913, PLR0917 - what each task calls
             should be called again soon.
         sweep: appends events for what the ticket history tells and no event told.
         second_look: takes out rows beside which a screen's came to stand; see ``SecondLook``.
+        watch: announces whose data changed in the directory.
     """
     application = broker.Application("fieldfare", set_as_current=False)
     application.add_defaults(configuration)
-    tickets.register(application, inbox, handle, come_back, sweep, second_look)
+    tickets.register(application, inbox, handle, come_back, sweep, second_look, watch)
     return application
 
 
-def configure(redis_url: str, sweep_every: float, lookup_seconds: float = 0.0) -> dict[str, Any]:
+def configure(
+    redis_url: str,
+    sweep_every: float,
+    lookup_seconds: float = 0.0,
+    *,
+    watch_every: float | None = None,
+) -> dict[str, Any]:
     """Celery's configuration; measured in the spike that design section 2 rests on.
 
     Args:
         redis_url: Redis or Valkey, credentials included.
         sweep_every: seconds between two sweeps of the ticket history.
         lookup_seconds: how long all sources together may take to answer.
+        watch_every: seconds between two questions to the sources that are watched; None if there
+            are none.
     """
+    watching = {} if watch_every is None else {"watch": _every(watch_every, tickets.WATCH)}
     return {
         **broker.configuration(redis_url, lookup_seconds),
         # Queues: this application knows ticket tasks only; admin tasks have one of their own.
@@ -75,6 +86,7 @@ def configure(redis_url: str, sweep_every: float, lookup_seconds: float = 0.0) -
             "second_look": _every(60.0, tickets.SECOND_LOOK),
             "tidy": _every(60.0, tickets.TIDY),
             "sweep": _every(sweep_every, tickets.SWEEP),
+            **watching,
         },
     }
 
@@ -108,7 +120,13 @@ def caller(application: Celery) -> Callable[[], None]:
 def _configuration() -> dict[str, Any]:
     settings = load()
     lookup_seconds = sum(source.timeout for source in settings.source_configs())
-    return configure(broker.redis_url(settings.redis), settings.sweep.interval, lookup_seconds)
+    watched = any(source.watch for source in settings.source_configs())
+    return configure(
+        broker.redis_url(settings.redis),
+        settings.sweep.interval,
+        lookup_seconds,
+        watch_every=settings.watch.every if watched else None,
+    )
 
 
 # The composition root builds its inbox with this module's bell, and producers that only want to
@@ -151,7 +169,14 @@ def _second_look(only_own: bool) -> int:
     return look_again(services)
 
 
-app = make_app(_configuration, _inbox, _handle, _come_back, _sweep, _second_look)
+def _watch() -> int:
+    from worker import bootstrap  # noqa: PLC0415
+    from worker.handlers.watch import watch  # noqa: PLC0415
+
+    return watch(bootstrap.services())
+
+
+app = make_app(_configuration, _inbox, _handle, _come_back, _sweep, _second_look, _watch)
 garbage.attach()
 heartbeat.attach(app)
 metrics_server.attach(app)

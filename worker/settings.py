@@ -418,6 +418,14 @@ class SweepSettings(BaseModel):
         return 1.0 if self.source == "history" else 60.0
 
 
+class WatchSettings(BaseModel):
+    """How often sources are asked whose data changed; those with ``watch`` set."""
+
+    model_config = SECTION
+
+    every: Seconds = Field(300.0, description="Seconds between two questions to each source.")
+
+
 class HealthSettings(BaseModel):
     """The files by which ``fieldfare health`` sees who is alive on this machine."""
 
@@ -525,6 +533,7 @@ class Settings(BaseSettings):
     inbox: InboxSettings = Field(default_factory=InboxSettings)
     guard: GuardSettings = Field(default_factory=GuardSettings)
     sweep: SweepSettings = Field(default_factory=SweepSettings)
+    watch: WatchSettings = Field(default_factory=WatchSettings)
     health: HealthSettings = Field(default_factory=HealthSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)

@@ -59,6 +59,10 @@ def second_look(_: bool) -> None:
     """No rows are added here."""
 
 
+def watch() -> None:
+    """There is no directory here."""
+
+
 app = make_app(
-    lambda: configure(URL, sweep_every=3600), inbox, handle, come_back, sweep, second_look
+    lambda: configure(URL, sweep_every=3600), inbox, handle, come_back, sweep, second_look, watch
 )

@@ -31,6 +31,7 @@ def app() -> Celery:
         lambda: False,
         interrupted,
         interrupted,
+        interrupted,
     )
 
 
@@ -50,6 +51,7 @@ def test_the_application_knows_ticket_tasks_only(app: Celery) -> None:
     assert own == {
         "ticket.created",
         "ticket.customer_changed",
+        "directory.watch",
         "inbox.drain",
         "inbox.release",
         "inbox.tidy",
@@ -65,16 +67,19 @@ def test_everything_that_beat_asks_for_is_known(app: Celery) -> None:
 
 
 def test_two_applications_do_not_share_their_tasks(app: Celery) -> None:
-    other = make_app(dict, lambda: None, lambda _: [], lambda: False, lambda: None, lambda _: None)
+    other = make_app(
+        dict, lambda: None, lambda _: [], lambda: False, lambda: None, lambda _: None, lambda: None
+    )
 
     assert app.tasks["inbox.drain"].app is app
     assert other.tasks["inbox.drain"].app is other
 
 
-@pytest.mark.parametrize("task", ["sweep", "second_look"])
-def test_a_task_without_its_database_is_left_to_the_next_one(app: Celery, task: str) -> None:
+@pytest.mark.parametrize("name", ["tickets.sweep", "tickets.second_look", "directory.watch"])
+def test_a_task_without_its_database_is_left_to_the_next_one(app: Celery, name: str) -> None:
+    task = name.partition(".")[2]
     with capture_logs() as logs:
-        app.tasks[f"tickets.{task}"]()
+        app.tasks[name]()
 
     assert [(line["event"], line["log_level"]) for line in logs] == [
         (f"{task}.interrupted", "warning")
@@ -90,6 +95,7 @@ def test_a_drain_looks_at_rows_of_its_own_process_and_beat_at_all() -> None:
         lambda: False,
         lambda: None,
         looks.append,
+        lambda: None,
     )
 
     app.tasks["inbox.drain"]()
@@ -130,6 +136,14 @@ def test_beat_rings_every_second_and_sweeps_as_set(app: Celery) -> None:
     assert schedule["ring"]["options"]["expires"] == 5
     assert (schedule["sweep"]["task"], schedule["sweep"]["schedule"]) == ("tickets.sweep", 60)
     assert {line["options"]["queue"] for line in schedule.values()} == {"events"}
+
+
+def test_beat_watches_the_directory_only_if_a_source_is_watched() -> None:
+    assert "watch" not in configure(NOWHERE, 60)["beat_schedule"]
+
+    schedule = configure(NOWHERE, 60, watch_every=300)["beat_schedule"]
+
+    assert (schedule["watch"]["task"], schedule["watch"]["schedule"]) == ("directory.watch", 300)
 
 
 def test_a_bell_that_cannot_be_rung_is_logged_and_no_error(app: Celery) -> None:

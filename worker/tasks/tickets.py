@@ -25,6 +25,7 @@ RELEASE = "inbox.release"
 TIDY = "inbox.tidy"
 SWEEP = "tickets.sweep"
 SECOND_LOOK = "tickets.second_look"
+WATCH = "directory.watch"
 CREATED = "ticket.created"
 CUSTOMER_CHANGED = "ticket.customer_changed"
 
@@ -42,6 +43,7 @@ def register(  # noqa: PLR0913, PLR0917 - what each task calls
     come_back: Callable[[], bool],
     sweep: Callable[[], object],
     second_look: SecondLook,
+    watch: Callable[[], object],
 ) -> None:
     """Add the ticket tasks to an application.
 
@@ -53,6 +55,7 @@ def register(  # noqa: PLR0913, PLR0917 - what each task calls
             should be called again soon.
         sweep: appends events for what the ticket history tells and no event told.
         second_look: called after each drain, and seldom by beat.
+        watch: announces whose data changed in the directory.
     """
     stopping = threading.Event()
 
@@ -70,7 +73,7 @@ def register(  # noqa: PLR0913, PLR0917 - what each task calls
         """Work on the inbox for about two seconds."""
         drain(inbox(), consumer(os.getpid()), handle, time.monotonic, stopping.is_set)
         after_drain()
-        look_again(only_own=True)
+        look_at_own()
 
     release, after_drain = _releasing(come_back)
 
@@ -78,30 +81,33 @@ def register(  # noqa: PLR0913, PLR0917 - what each task calls
         """Remove consumers that died and hold nothing."""
         inbox().remove_dead_consumers()
 
-    def sweep_history() -> None:
-        """Look through the ticket history for what no event told."""
-        try:
-            sweep()
-        except OUTAGES as error:
-            log.warning("sweep.interrupted", error=type(error).__name__)  # the next one goes on
-
-    def look_again(*, only_own: bool = False) -> None:
-        """Take out rows of ours beside which a screen's came to stand."""
-        try:
-            second_look(only_own)
-        except OUTAGES as error:
-            log.warning("second_look.interrupted", error=type(error).__name__)  # the next goes on
+    look_again = _left_to_the_next("second_look", lambda: second_look(False))
+    look_at_own = _left_to_the_next("second_look", lambda: second_look(True))
 
     tasks: dict[str, Callable[..., None]] = {
         **_producers_tasks(inbox),
         DRAIN: drain_inbox,
         RELEASE: release,
         TIDY: tidy,
-        SWEEP: sweep_history,
+        SWEEP: _left_to_the_next("sweep", sweep),
         SECOND_LOOK: look_again,
+        WATCH: _left_to_the_next("watch", watch),
     }
     for name, run in tasks.items():
         app.task(name=name, shared=False)(run)  # else it is a task of every application
+
+
+def _left_to_the_next(name: str, run: Callable[[], object]) -> Callable[[], None]:
+    """A task that an outage may interrupt, since the next one goes on where it stood."""
+
+    def task() -> None:
+        try:
+            run()
+        except OUTAGES as error:
+            event = f"{name}.interrupted"
+            log.warning(event, error=type(error).__name__)
+
+    return task
 
 
 def _releasing(come_back: Callable[[], bool]) -> tuple[Callable[[], None], Callable[[], None]]:
