@@ -1,8 +1,7 @@
 """What is done to customer users while their rows are locked?
 
 Every edit is judged anew by what stands there now: whether it is the version that somebody saw,
-whether the login and the address are still free. Those that pass are written with one UPDATE for
-all that change the same columns.
+whether the login and the address are still free. Those that pass are written, each row counted.
 """
 
 from collections.abc import Callable, Mapping

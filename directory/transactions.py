@@ -30,6 +30,9 @@ WRITTEN_TO = frozenset({"sqlite", "postgresql", "mysql", "mariadb"})
 REPEATS = 5
 """How often a transaction is begun again that a deadlock has ended."""
 
+WAITED_TOO_LONG = frozenset({"55P03", "57014", 1969, 3024})
+"""Codes of a statement that was ended because it, or its wait for a lock, took too long."""
+
 DEADLOCKS = frozenset({"40001", "40P01", 1020, 1213})
 """PostgreSQL's SQLSTATEs and MariaDB's numbers: the same transaction may pass when repeated."""
 
@@ -124,23 +127,40 @@ def _turn(connection: Connection, name: str, deadline: float) -> Iterator[None]:
         case "postgresql":
             digest = hashlib.sha256(f"fieldfare:{name}".encode()).digest()
             key = int.from_bytes(digest[:8], signed=True)
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+            with _patience():
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
             yield
         case "mysql" | "mariadb":
             # Else a server that is not strict cuts and replaces what does not fit.
             strict = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"
             connection.exec_driver_sql(strict)
             lock = {"name": f"fieldfare:{name}", "seconds": max(0.0, deadline - time.monotonic())}
-            taken = connection.execute(text(f"SELECT GET_LOCK({_LOCK}, :seconds)"), lock).scalar()
+            with _patience():
+                lock_it = text(f"SELECT GET_LOCK({_LOCK}, :seconds)")
+                taken = connection.execute(lock_it, lock).scalar()
             if taken not in {1, "1"}:
-                raise DatabaseFault("others were writing all the time; try again")
+                raise DatabaseFault(BUSY)
             try:
                 yield
             finally:
                 _give_back(connection, lock["name"])
         case _:
+            connection.begin()  # which takes SQLite's lock now, not at the first statement
             yield
 
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Say in plain words that the turn never came."""
+    try:
+        yield
+    except DBAPIError as error:
+        if error_code(error) not in WAITED_TOO_LONG:
+            raise
+        raise DatabaseFault(BUSY) from None
+
+
+BUSY = "others were writing all the time; try again"
 
 _LOCK = "SHA1(CONCAT_WS('.', DATABASE(), :name))"
 """Locks have a name for the whole server, of at most 64 characters."""

@@ -133,6 +133,7 @@ def update(
         Why rows were refused, by key; all others are changed.
     """
     stamps = dict(zip(CHANGED, (author.moment, author.user_id), strict=True))
+    stamps = stamps if table.stamped else {}
     alike: dict[tuple[str, ...], list[str]] = {}
     for key, cells in rows.items():
         alike.setdefault(tuple(cells), []).append(key)
@@ -143,16 +144,12 @@ def update(
         def change(
             part: Sequence[str], names: Sequence[str] = names, statement: Any = statement
         ) -> None:
-            sent = [
-                {
-                    "of_key": key,
-                    **{f"to_{name}": rows[key][name] for name in names},
-                    **({f"to_{name}": value for name, value in stamps.items()}),
-                }
-                for key in part
-            ]
-            if connection.execute(statement, sent).rowcount != len(part):
-                raise RowGone
+            for key in part:
+                new = {f"to_{name}": rows[key][name] for name in names}
+                told = {f"to_{name}": value for name, value in stamps.items()}
+                # One by one: of many together only the sum of the counts is known.
+                if connection.execute(statement, {"of_key": key, **new, **told}).rowcount != 1:
+                    raise RowGone
 
         refused |= _in_halves(connection, keys, change)
     return refused
