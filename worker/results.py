@@ -22,7 +22,7 @@ class Results(RedisBackend):  # type: ignore[misc]  # Celery has no types
     def _set(self, key: str, value: str) -> None:
         seconds = PASSWORD_SECONDS if _TELLS_ONE in value else self.expires
         with self.client.pipeline() as pipe:
-            pipe.setex(key, seconds, value)
+            pipe.set(key, value, ex=seconds)
             pipe.publish(key, value)
             pipe.execute()
 

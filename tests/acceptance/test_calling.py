@@ -1,14 +1,17 @@
 """How commands call an admin worker: what they wait for, and what they say when nobody answers."""
 
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 import redis
 import typer
+from celery import Celery
 
 from tests.acceptance.conftest import Installation
-from tests.acceptance.processes import Cli, Daemon
+from tests.acceptance.processes import Cli, Daemon, until
 from worker.commands import calling
 
 QUEUE = "fieldfare:celery:admin"
@@ -65,3 +68,69 @@ def test_an_answer_is_told_and_leaves_nothing_behind(
     assert [key for key in client.scan_iter() if "task-meta" in str(key)] == []
     assert client.llen(QUEUE) == 0
     assert SECRET not in worker.said()
+
+
+def test_ctrl_c_takes_back_a_call_that_nobody_took(
+    installation: Installation, fieldfare: Cli, client: redis.Redis
+) -> None:
+    waiting = fieldfare.start("source", "list")
+    until(lambda: client.llen(QUEUE) == 1, "the call is in the queue")
+
+    waiting.interrupt()
+
+    assert waiting.ended() == 130
+    assert "the call was taken back, and nothing was done" in waiting.said()
+    assert client.llen(QUEUE) == 0
+
+
+def test_without_a_worker_or_a_redis_a_command_says_so(
+    configured: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = ended(get, capsys)
+    assert (code, "start one with: fieldfare admin-worker, or use --local" in said) == (3, True)
+
+    configured.redis.stop()
+    try:
+        code, said = ended(get, capsys)
+    finally:
+        configured.redis.start()
+    assert (code, "Redis does not answer" in said) == (3, True)
+
+
+def test_nobody_who_looks_on_sees_the_arguments_of_a_call(
+    configured: Installation, fieldfare: Cli, client: redis.Redis
+) -> None:
+    """A worker tells by remote control what it has in hand, and by its log what came in."""
+    configured.write_settings(timeout=20)
+    worker = started(fieldfare)
+    with closing(Celery(broker=configured.redis.url, set_as_current=False)) as onlooker:
+        prefix = {"global_keyprefix": "fieldfare:celery:"}
+        onlooker.conf.update(broker_transport_options=prefix)
+        configured.slapd.freeze()
+        try:
+            told = threading.Thread(target=lambda: get(SECRET))
+            told.start()
+            seen: list[Any] = []
+
+            def active() -> bool:
+                seen.extend(at_work(onlooker))
+                return bool(seen)
+
+            until(active, "the call is at work")
+        finally:
+            configured.slapd.thaw()
+        told.join()
+
+    assert (seen[0]["name"], seen[0]["args"], seen[0]["kwargs"]) == (
+        "customer_user.get",
+        "(not shown)",
+        "(not shown)",
+    )
+    assert SECRET not in str(seen) + worker.said()
+    assert client.llen(QUEUE) == 0
+
+
+def at_work(onlooker: Celery) -> list[Any]:
+    """The calls that workers have in hand, as flower sees them."""
+    told = onlooker.control.inspect(timeout=1).active() or {}
+    return [one for calls in told.values() for one in calls]

