@@ -26,6 +26,8 @@ from directory.config import (
 from mapping import transforms
 from mapping.model import Decision
 from worker import cli, dead_letters, events, metrics, metrics_redis, settings
+from worker.arguments import arguments_of
+from worker.calls import CALLS, MAX_WHO, Call
 from worker.commands.answering import Exit
 from worker.handlers.explain import REASONS
 from worker.inbox_scripts import MAX_FIELD_BYTES, MAX_FIELDS
@@ -86,9 +88,59 @@ DECISIONS: Mapping[Decision, str] = {
 }
 
 
+ERRORS: Mapping[str, str] = {
+    "wrong_arguments": "an argument is missing, unknown, or of a wrong kind; `field` names it",
+    "wrong_criteria": "a search cannot be made so",
+    "unavailable": "a source, a database or Redis does not answer; ask again later. Where the "
+    "message says so, it may have been done",
+    "misconfigured": "a source or the ticket database can never work as the settings are",
+    "failed": "an error of Fieldfare's own, in the log as `admin.failed`; it may have been done",
+    "cannot_be_deleted": "customer users cannot be deleted, as in OTOBO; deactivate them",
+    "changed_meanwhile": "somebody changed it since it was looked at; look again",
+    "duplicate_assignment": "the customer is assigned to the customer user already",
+    "duplicate_customer": "a customer has this id already",
+    "duplicate_email": "a customer user has this email address already",
+    "duplicate_login": "a customer user of some source has this login already",
+    "invalid_customer": "the customer exists and is not valid",
+    "no_password_column": "the source's Map has no UserPassword, so it keeps no passwords",
+    "not_a_choice": "the value is none of those that can be chosen",
+    "not_a_date": "the value is no date of the form that the field takes",
+    "not_a_number": "the value is no number",
+    "not_assigned": "the customer is not assigned to the customer user",
+    "not_valid_utf8": "the text cannot be written in UTF-8",
+    "read_only_field": "the Map says that this variable is not written",
+    "read_only_source": "the source cannot be written to; the message says what to do instead",
+    "refused_by_database": "the database does not take the row",
+    "required": "a value is needed and there is none",
+    "too_long": "the value is longer than its column",
+    "unknown_customer": "there is no such customer",
+    "unknown_customer_user": "no source knows the login",
+    "unknown_field": "the source's Map has no such variable",
+    "unknown_source": "there is no such source",
+    "wrong_email": "the value is no email address",
+}
+"""What each error of a call means."""
+
+ARGUMENTS: Mapping[str, str] = {
+    "customer_id": "the id of the customer",
+    "expected": "the `version` that you saw; if it is another one now, nothing is written",
+    "invalid": "invalid ones, too",
+    "limit": "most of them",
+    "login": "the login of the customer user",
+    "offset": "how many come before the page",
+    "replace": "empty what is not given, as OTOBO's screen does; else it stays",
+    "source": "only this one, e.g. `CustomerUser1`",
+    "temporarily": "set it to `invalid-temporarily` instead of `invalid`",
+    "tickets": "take the tickets along, too, where the login becomes another",
+    "values": "what is to be written, by variable of the Map",
+}
+"""Arguments that mean the same in several calls, where a handler does not say more."""
+
+
 def pages() -> Mapping[str, str]:
     """The text of every generated file, by its name in ``docs/reference``."""
     return {
+        "calls.md": _calls(),
         "cli.md": _cli(),
         "events.md": _events(),
         "events.schema.json": _json(events.json_schema()),
@@ -369,6 +421,84 @@ def _command(path: str, command: Any) -> Iterator[str]:
 
 def _metavar(argument: Any) -> str:
     return str(argument.metavar or argument.name.upper())
+
+
+# Admin calls
+
+
+def _calls() -> str:
+    rows = [
+        [f"[`{call.name}`](#{_anchor(call.name)})", _sections(call)[""]] for call in CALLS.values()
+    ]
+    errors = [[f"`{code}`", meaning] for code, meaning in ERRORS.items()]
+    return _page(
+        "Admin calls",
+        "What an admin worker can be asked for. Each call is a Celery task of this name in the "
+        "queue `admin`; arguments are given by name. "
+        "[Ask from another program](../how-to/admin-calls.md) shows how.",
+        _table(["Call", "What it does"], rows),
+        "Every call takes one argument more, `requested_by`: a text of at most "
+        f"{MAX_WHO} characters that says who asks. It is believed, and kept in the audit.",
+        "## Errors",
+        "A call never fails with a traceback. Instead of what is told there is `error`, one of "
+        "these codes, and `message`, for people; where they are known also `field` and `source`. "
+        "A message may name logins, customer ids and variables, and repeats no other value.",
+        _table(["Error", "Meaning"], errors),
+        "## Warnings",
+        "After a write the copies that workers keep are dropped, an [event](events.md) is "
+        "published, and the audit gets a line. Where Redis does not let one of these be done, the "
+        "write is told as done, and `warnings` is a list of texts beside it that say what was not "
+        "done.",
+        *(part for call in CALLS.values() for part in _call(call)),
+    )
+
+
+def _call(call: Call) -> Iterator[str]:
+    told = _sections(call)
+    yield f"## {call.name}"
+    yield told[""] + (" Leaves a line in the audit." if call.writes else "")
+    meanings = dict(re.findall(r"^(\w+): (.*)$", told.get("Args", ""), re.MULTILINE))
+    rows = [
+        [
+            f"`{name}`",
+            one.words,
+            "**needed**" if one.needed else f"`{json.dumps(one.default)}`",
+            meanings.get(name, ARGUMENTS.get(name, "")).rstrip("."),
+        ]
+        for name, one in arguments_of(call.handler).items()
+    ]
+    if rows:
+        yield _table(["Argument", "Is", "Default", "Meaning"], rows)
+    if returned := told.get("Returns"):
+        yield f"Tells: {returned.removeprefix('What is told: ')}"
+    refusals = [
+        meaning
+        for error, meaning in re.findall(r"^(\w+): (.*)$", told.get("Raises", ""), re.MULTILINE)
+        if error in {"Refused", "WrongCriteria"}
+    ]
+    if refusals:
+        yield f"Refused: {' '.join(refusals)}"
+
+
+_SECTION = re.compile(r"^(Args|Returns|Raises):$", re.MULTILINE)
+_SEE_CODE = re.compile(r"[;,]? see ``(directory|worker)[\w.]+``")
+
+
+def _sections(call: Call) -> Mapping[str, str]:
+    """The parts of the handler's docstring; the items of a part are a line each."""
+    text = _SEE_CODE.sub("", inspect.getdoc(call.handler) or "").replace("``", "`")
+    head, *parts = _SECTION.split(re.sub(r"\bNone\b", "null", text))
+    named = {"": head, **dict(zip(parts[::2], parts[1::2], strict=True))}
+    return {
+        name: "\n".join(map(_plain, re.split(r"\n+    (?=\w+: )", part)))
+        if name in {"Args", "Raises"}
+        else _plain(part)
+        for name, part in named.items()
+    }
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 # Events

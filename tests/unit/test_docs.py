@@ -10,10 +10,11 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from directory.refusals import Refusal
 from worker.settings import Settings, load
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,16 @@ def test_the_reference_is_as_the_code_is(generator: ModuleType) -> None:
     made = generator.pages()
     assert sorted(written) == sorted(made)
     assert [page for page in made if made[page] != written[page]] == [], "run: make docs"
+
+
+def test_every_error_of_a_call_is_documented(generator: ModuleType) -> None:
+    of_ours = {"wrong_criteria", "unavailable", "misconfigured", "failed"}
+    assert set(generator.ERRORS) == {*get_args(Refusal), *of_ours}
+
+
+def test_every_argument_of_a_call_is_documented() -> None:
+    page = (ROOT / "docs/reference/calls.md").read_text()
+    assert re.findall(r"^\|.*\|\s*\|$", page, re.MULTILINE) == []
 
 
 def test_the_published_schema_is_the_one_that_the_command_prints() -> None:

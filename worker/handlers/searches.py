@@ -41,7 +41,7 @@ def find(
 
     Returns:
         ``customer_users``: of each ``login``, ``source``, ``name`` and ``attributes`` (see
-        ``customer_users.get``). ``more``: sources that know more than their limit.
+        ``customer_user.get``). ``more``: sources that know more than their limit.
         ``unanswered``: of each source that was not searched, ``source`` and ``reason``.
 
     Raises:
