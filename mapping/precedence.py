@@ -4,6 +4,9 @@ In OTOBO the module runs inside the request and the screen writes after it, so w
 stays (observed rules 48 to 51). A worker runs later; the ticket's history tells it what happened
 (design section 1.4). The **anchor** is the line of the moment: the ticket's creation, or the
 newest setting of its customer user. Where a line or a name is in doubt, the frontend wins.
+
+The worker itself sets a ticket's customer user only when the same person gets another login. Such
+a line is no anchor: nobody submitted anything then, and what agents wrote before stays.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -116,23 +119,25 @@ _NO_NAMES: frozenset[str] = frozenset()
 def moment(ticket: TicketState, hints: Iterable[EventHint], precedence: Precedence) -> Moment:
     """Find the events' moment in the history of a ticket."""
     history = ticket.history
-    created, updates, writes = _sorted(history)
+    created, named, writes = _sorted(history)
+    updates = _foreign(named, precedence.worker_user_id)
     anchor = _anchor(created, updates)
     creation = anchor is not None and _belongs_to_creation(history, anchor, created, updates)
     applying = [hint for hint in hints if _applies(hint, anchor, creation=creation)]
     screens: tuple[str, ...] = ()
-    if named := [hint.screen for hint in applying if hint.screen]:
-        screens = tuple(dict.fromkeys(named))
+    if told := [hint.screen for hint in applying if hint.screen]:
+        screens = tuple(dict.fromkeys(told))
     elif creation and created is not None:
         screens = _inferred_screen(history, created, precedence)
     later = edits = NOTHING
-    if foreign := [line for line in writes if line.create_by != precedence.worker_user_id]:
+    if foreign := _foreign(writes, precedence.worker_user_id):
         if anchor is not None and not precedence.enabled:
             # What the request itself wrote loses only if precedence is off.
             losing = set(_request(history, anchor, applying, precedence.worker_user_id))
             foreign = [line for line in foreign if line.id not in losing]
         behind = anchor.id if anchor is not None else 0
-        changed = _customer_user_set(updates, ticket.customer_user or "")
+        worker = precedence.worker_user_id
+        changed = _customer_user_set(named, ticket.customer_user or "", worker)
         later = _written([line.name for line in foreign if line.id > behind])
         edits = later
         if changed != behind:
@@ -167,10 +172,15 @@ def kept(name: str, now: Moment, precedence: Precedence, *, keep_edits: bool) ->
     return None
 
 
-def find_anchor(history: Sequence[HistoryLine]) -> HistoryLine | None:
-    """The newest, by id, of the ticket's first NewTicket line and its CustomerUpdate lines."""
+def find_anchor(history: Sequence[HistoryLine], worker_user_id: int) -> HistoryLine | None:
+    """The newest, by id, of the ticket's first NewTicket line and its CustomerUpdate lines.
+
+    Args:
+        history: in id order.
+        worker_user_id: the user whose lines are the worker's own, and no anchors.
+    """
     created, updates, _ = _sorted(history)
-    return _anchor(created, updates)
+    return _anchor(created, _foreign(updates, worker_user_id))
 
 
 def may_name(line: str, name: str) -> bool:
@@ -220,6 +230,11 @@ def _sorted(
         elif kind == _NEW_TICKET and created is None and line.article_id is None:
             created = line  # articles can have lines of this type too
     return created, updates, writes
+
+
+def _foreign(lines: Sequence[HistoryLine], worker_user_id: int) -> list[HistoryLine]:
+    """The lines that are not the worker's own."""
+    return [line for line in lines if line.create_by != worker_user_id]
 
 
 def _anchor(created: HistoryLine | None, updates: Sequence[HistoryLine]) -> HistoryLine | None:
@@ -310,19 +325,31 @@ def _request(
         before = time
 
 
-def _customer_user_set(updates: Sequence[HistoryLine], customer_user: str) -> int:
+def _customer_user_set(
+    updates: Sequence[HistoryLine], customer_user: str, worker_user_id: int
+) -> int:
     """The id of the line that gave the ticket its customer user; 0 if none is known to.
 
     Newer CustomerUpdate lines that name the same customer user, or only a customer id, changed
-    nothing. A line that was cut can have named anybody, so it is taken for one that did not.
+    nothing. A line of the worker's says that the same person has another login from there on: the
+    line before it tells the old one. A line that was cut can have named anybody, so it is taken for
+    one that did not.
     """
-    named = (f"%%CustomerUser={customer_user};", f";CustomerUser={customer_user};")
+    login: str | None = customer_user
     changed = 0
     for line in reversed(updates):
-        if line.name.endswith(named) or len(line.name) >= _MAX_LINE:
-            changed = line.id
-        elif "CustomerUser=" in line.name:
+        cut = len(line.name) >= _MAX_LINE
+        if not cut and "CustomerUser=" not in line.name:
+            continue
+        if login is None and not cut:
+            login = line.name.rpartition("CustomerUser=")[2].removesuffix(";")
+        named = (f"%%CustomerUser={login};", f";CustomerUser={login};")
+        if not (cut or line.name.endswith(named)):
             break
+        if line.create_by == worker_user_id:
+            login = None
+        else:
+            changed = line.id
     return changed
 
 

@@ -33,6 +33,7 @@ from worker.source_states import SourceStates
 from worker.tickets.customer_groups import CustomerGroups
 from worker.tickets.engine import for_reading, ticket_engine
 from worker.tickets.history import HistoryLog
+from worker.tickets.moving import TicketMoves
 from worker.tickets.newcomers import Newcomers
 from worker.tickets.otobo_cache import FileCache, NoCache, OtoboCache, RedisCache
 from worker.tickets.past import FieldPast
@@ -82,6 +83,9 @@ def build(settings: Settings) -> Services:
         history=HistoryLog(reading, worker_user=tickets.worker_user, zone=zone),
         customer_groups=CustomerGroups(reading),
         past=FieldPast(reading, worker_user=tickets.worker_user),
+        ticket_moves=TicketMoves(
+            engine, worker_user=tickets.worker_user, batch_size=tickets.batch_size, zone=zone
+        ),
         otobo_cache=otobo_cache(tickets.otobo_cache),
         inbox=inbox_,
         source_states=SourceStates(inbox_.client, limits=settings.breaker.limits()),

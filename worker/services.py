@@ -15,6 +15,7 @@ from worker.settings import Settings
 from worker.source_states import SourceStates
 from worker.tickets.customer_groups import CustomerGroups
 from worker.tickets.history import HistoryLog
+from worker.tickets.moving import TicketMoves
 from worker.tickets.newcomers import Newcomers
 from worker.tickets.otobo_cache import OtoboCache
 from worker.tickets.past import FieldPast
@@ -41,6 +42,7 @@ class Services:
     history: HistoryLog
     customer_groups: CustomerGroups
     past: FieldPast
+    ticket_moves: TicketMoves
     otobo_cache: OtoboCache
     inbox: Inbox
     source_states: SourceStates

@@ -42,7 +42,7 @@ def _fields(ticket: TicketState, made: Plan, result: Result, worker: int) -> Col
         return ()
     if made.changes:
         return [change.field_id for change in made.changes] if result.fields else ()
-    anchor = find_anchor(ticket.history)
+    anchor = find_anchor(ticket.history, worker)
     behind = anchor.id if anchor is not None else 0
     mine = any(line.create_by == worker and line.id > behind for line in ticket.history)
     return tuple(made.watched) if mine else ()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from sqlalchemy import Engine, Select, case, func, literal_column, or_, select
+from sqlalchemy import Engine, Select, and_, case, func, literal_column, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from mapping.model import HistoryType
@@ -68,7 +68,8 @@ class Happening:
         create_by: the user who caused it.
         newest_id: id of the ticket's newest line of any type.
         newest_time: latest ``create_time`` of the ticket's lines: when a request last touched it.
-        answered_id: id of the newest line by the worker's user, 0 when there is none.
+        answered_id: id of the newest line by the worker's user, 0 when there is none. Where it gave
+            the ticket's customer user another login it has answered nothing yet.
     """
 
     id: int
@@ -129,7 +130,7 @@ class HistoryLog:
                 newest = {
                     row.ticket_id: row
                     for row in connection.execute(
-                        _newest({row.ticket_id for row in lines}, self._system.worker_id)
+                        _newest({row.ticket_id for row in lines}, self._system)
                     )
                 }
         except SQLAlchemyError as error:
@@ -208,12 +209,16 @@ def _window(
     )
 
 
-def _newest(ticket_ids: Collection[int], worker_id: int) -> Select[Any]:
+def _newest(ticket_ids: Collection[int], system: TicketSystem) -> Select[Any]:
     line = schema.ticket_history.c
+    answer = and_(
+        line.create_by == system.worker_id,
+        line.history_type_id != system.type_id(HistoryType.CUSTOMER_UPDATE),
+    )
     return (
         select(line.ticket_id, func.max(line.id).label("id"))
         .add_columns(func.max(line.create_time).label("time"))
-        .add_columns(func.max(case((line.create_by == worker_id, line.id), else_=0)).label("own"))
+        .add_columns(func.max(case((answer, line.id), else_=0)).label("own"))
         .where(line.ticket_id.in_(sorted(ticket_ids)))
         .group_by(line.ticket_id)
     )

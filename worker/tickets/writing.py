@@ -84,7 +84,7 @@ def write(
     Raises:
         Overtaken: the caller must roll back.
     """
-    locked = _lock(connection, plans)
+    locked = lock_tickets(connection, [plan.ticket_id for plan in plans])
     conflicts = {
         plan.ticket_id: conflict
         for plan in plans
@@ -101,7 +101,15 @@ def write(
     # Before the ticket is updated: the line's foreign key then finds the row that is locked, and
     # need not lock a new version of it.
     if traces.history:
-        _write_lines(connection, system, [(locked[plan.ticket_id], plan) for plan in plans], now)
+        texts = (
+            (
+                locked[plan.ticket_id],
+                field_update(change.field_name, change.new_text, change.old_text),
+            )
+            for plan in plans
+            for change in plan.changes
+        )
+        write_lines(connection, system, HistoryType.FIELD_UPDATE, texts, now)
     if traces.change_time:
         dialect = connection.dialect.name
         connection.execute(
@@ -128,17 +136,52 @@ def write(
     return Written(conflicts, {key: frozenset(seen.rows[key]) for key in filled})
 
 
+def lock_tickets(connection: Connection, ids: Sequence[int]) -> Mapping[int, Sequence[Any]]:
+    """The tickets' rows, locked in the order of their ids, so that two workers cannot deadlock.
+
+    Returns:
+        By id, without those that are gone: id, ``customer_user_id``, and ``COPIED``.
+    """
+    dialect = connection.dialect.name
+    tickets = bound(dialect, ids)
+    return {row[0]: row for row in connection.execute(_select(dialect), {"tickets": tickets}).all()}
+
+
+def write_lines(
+    connection: Connection,
+    system: TicketSystem,
+    type_: HistoryType,
+    lines: Iterable[tuple[Sequence[Any], str]],
+    now: str,
+) -> None:
+    """Write history lines by the worker's user, as HistoryAdd does.
+
+    Args:
+        connection: in a transaction.
+        system: the ids of this ticket system.
+        type_: of all lines.
+        lines: for each the ticket's row from ``lock_tickets``, and the text.
+        now: ``YYYY-MM-DD HH:MM:SS`` in the ticket system's time zone.
+    """
+    rows = [
+        (name, ticket_id, type_id or DEFAULT_TYPE, *of_ticket)
+        for (ticket_id, _, type_id, *of_ticket), name in lines
+    ]
+    worker = system.worker_id
+    same = {
+        "history_type_id": system.type_id(type_),
+        "create_time": now,
+        "create_by": worker,
+        "change_time": now,
+        "change_by": worker,
+    }
+    insert_rows(connection, schema.ticket_history, ("name", "ticket_id", *COPIED), rows, same)
+
+
 def delete_values(connection: Connection, ids: Iterable[int]) -> int:
     """Delete rows of ``dynamic_field_value`` by id; returns how many were still there."""
     dialect = connection.dialect.name
     return connection.execute(_delete(dialect), {"ids": bound(dialect, sorted(ids))}).rowcount
-
-
-def _lock(connection: Connection, plans: Sequence[Plan]) -> Mapping[int, Sequence[Any]]:
-    """The tickets' rows, locked in the order of their ids, so that two workers cannot deadlock."""
-    dialect = connection.dialect.name
-    tickets = bound(dialect, [plan.ticket_id for plan in plans])
-    return {row[0]: row for row in connection.execute(_select(dialect), {"tickets": tickets}).all()}
 
 
 def _stale(plan: Plan, row: Sequence[Any] | None) -> Conflict | None:
@@ -199,31 +242,6 @@ def _write_values(connection: Connection, columns: Sequence[str], values: _Value
         return False
     insert_rows(connection, schema.dynamic_field_value, ("object_id", *named), values.added, {})
     return True
-
-
-def _write_lines(
-    connection: Connection,
-    system: TicketSystem,
-    changed: Sequence[tuple[Sequence[Any], Plan]],
-    now: str,
-) -> None:
-    """A history line for each change, with the ticket's queue and so on as HistoryAdd copies it."""
-    rows = []
-    for (ticket_id, _, type_id, *of_ticket), plan in changed:
-        copied = (ticket_id, type_id or DEFAULT_TYPE, *of_ticket)
-        rows += [
-            (field_update(change.field_name, change.new_text, change.old_text), *copied)
-            for change in plan.changes
-        ]
-    worker = system.worker_id
-    same = {
-        "history_type_id": system.type_id(HistoryType.FIELD_UPDATE),
-        "create_time": now,
-        "create_by": worker,
-        "change_time": now,
-        "change_by": worker,
-    }
-    insert_rows(connection, schema.ticket_history, ("name", "ticket_id", *COPIED), rows, same)
 
 
 @cache

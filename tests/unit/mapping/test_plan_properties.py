@@ -217,7 +217,7 @@ def test_a_change_deletes_all_rows_that_were_seen_and_watches_them(scenario: Sce
 def test_a_field_that_somebody_else_wrote_behind_the_anchor_is_never_changed(
     scenario: Scenario,
 ) -> None:
-    anchor = find_anchor(scenario.ticket.history)
+    anchor = find_anchor(scenario.ticket.history, WORKER)
     last = scenario.ticket.history[-1].id if scenario.ticket.history else 0
     # By another user than the anchor's, so that no setting makes it a part of the request.
     line = HistoryLine(

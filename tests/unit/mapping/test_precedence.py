@@ -46,12 +46,15 @@ def verdict(
         ((article(5, "NewTicket"),), None),
         ((created(1), created(7)), 1),
         ((customer_set(2), created(3)), 3),
+        # the worker gave the same person another login
+        ((created(1), customer_set(2), customer_set(9, "jane", by=WORKER)), 2),
+        ((created(1), customer_set(2, by=WORKER)), 1),
     ],
 )
 def test_the_anchor_is_the_newest_of_creation_and_customer_updates(
     history: tuple[HistoryLine, ...], anchor: int | None
 ) -> None:
-    found = find_anchor(history)
+    found = find_anchor(history, WORKER)
 
     assert (found and found.id) == anchor
 
@@ -377,6 +380,41 @@ CUT = HistoryLine(3, "CustomerUpdate", "%%CustomerID=" + "c" * 187, AGENT)
         # nobody can say whom a cut line named
         ((created(), written(2), CUT, customer_set(4)), None),
         ((created(), CUT, written(5), customer_set(6)), Reason.MANUAL_EDIT),
+        # the same person has another login since
+        (
+            (
+                created(),
+                customer_set(2, "oldest"),
+                written(3),
+                customer_set(4, "old", by=WORKER),
+                customer_set(5, None),
+                customer_set(6, by=WORKER),
+                customer_set(7),
+            ),
+            Reason.MANUAL_EDIT,
+        ),
+        (
+            (
+                created(),
+                customer_set(2, "bob"),
+                written(3),
+                customer_set(4, "old"),
+                customer_set(5, by=WORKER),
+                customer_set(6),
+            ),
+            None,
+        ),
+        # somebody else has, and the ticket came to this one later
+        (
+            (
+                created(),
+                customer_set(2, "bob"),
+                written(3),
+                customer_set(4, "rob", by=WORKER),
+                customer_set(5),
+            ),
+            None,
+        ),
         # the history does not tell how the ticket came to its customer user
         ((created(), written(2), customer_set(3, "bob")), Reason.MANUAL_EDIT),
     ],
@@ -388,6 +426,16 @@ def test_a_manual_edit_stays_while_the_customer_user_stays(
 
     assert verdict(state, keep_edits=True) is expected
     assert verdict(state, keep_edits=False) is None
+
+
+def test_what_was_written_before_the_worker_gave_another_login_stays() -> None:
+    renamed = customer_set(4, by=WORKER)
+
+    before = ticket(created(), customer_set(2, "old"), written(3), renamed)
+    behind = ticket(created(), written(2), customer_set(3, "old"), renamed)
+
+    assert verdict(before) is Reason.WRITTEN_LATER
+    assert verdict(behind) is None
 
 
 def test_a_manual_edit_stays_while_a_ticket_has_no_customer_user() -> None:
