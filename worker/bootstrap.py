@@ -37,6 +37,7 @@ from worker.tickets.moving import TicketMoves
 from worker.tickets.newcomers import Newcomers
 from worker.tickets.otobo_cache import FileCache, NoCache, OtoboCache, RedisCache
 from worker.tickets.past import FieldPast
+from worker.tickets.selection import TicketIndex
 from worker.tickets.sql import SqlTicketStore
 from worker.tickets.store import TicketDatabaseMisfit
 
@@ -81,6 +82,7 @@ def build(settings: Settings) -> Services:
         ruleset=settings.mapping.ruleset(),
         tickets=store,
         history=HistoryLog(reading, worker_user=tickets.worker_user, zone=zone),
+        ticket_index=TicketIndex(reading),
         customer_groups=CustomerGroups(reading),
         past=FieldPast(reading, worker_user=tickets.worker_user),
         ticket_moves=TicketMoves(

@@ -175,10 +175,12 @@ class Guard:
     Args:
         client: of the Redis that the inbox is in.
         settings: the limits; with none enabled, Redis is not asked.
+        key: where it is counted: for all events together, or for a resync on its own.
     """
 
-    def __init__(self, client: redis.Redis, settings: GuardSettings) -> None:
+    def __init__(self, client: redis.Redis, settings: GuardSettings, key: str = STATE) -> None:
         self._client = client
+        self._keys = [key, f"{key}:counts"]
         self._settings = settings
         self._count = client.register_script(_COUNT)
         self._stop = client.register_script(_STOP)
@@ -196,7 +198,7 @@ class Guard:
             redis.RedisError: Redis does not answer.
         """
         if self._stopped:
-            self._stopped = self._client.hget(STATE, "state") == b"stopped"
+            self._stopped = self._client.hget(self._keys[0], "state") == b"stopped"
             if self._stopped:
                 raise MassChange
 
@@ -233,7 +235,7 @@ class Guard:
         settings = self._settings
         args = [settings.window, _step(settings.window), *harm, *_less(self._owed)]
         try:
-            state, *counted = self._count(keys=[STATE, COUNTS], args=args)
+            state, *counted = self._count(keys=self._keys, args=args)
         except redis.exceptions.NoPermissionError as error:
             raise GuardRefused(str(error)) from error
         self._stopped = state == b"stopped"
@@ -255,7 +257,7 @@ class Guard:
     ) -> NoReturn:
         """Stop it for all, and say so once."""
         why = _why(plans, what, window, self._settings.window)
-        if self._stop(keys=[STATE, COUNTS], args=[json.dumps(why), *_less(counted)]):
+        if self._stop(keys=self._keys, args=[json.dumps(why), *_less(counted)]):
             log.error("guard.stopped", **why)
         self._stopped = True
         raise MassChange
@@ -279,13 +281,13 @@ def excess(settings: GuardSettings, harm: Harm, window: Harm) -> What | None:
     return None
 
 
-def read(client: redis.Redis, settings: GuardSettings) -> GuardState:
-    """Whether writing goes on.
+def read(client: redis.Redis, settings: GuardSettings, key: str = STATE) -> GuardState:
+    """Whether writing goes on; of a resync, with the key of its guard.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    return parse(client.hgetall(STATE), settings)
+    return parse(client.hgetall(key), settings)
 
 
 def parse(answer: Any, settings: GuardSettings) -> GuardState:
@@ -302,13 +304,15 @@ def parse(answer: Any, settings: GuardSettings) -> GuardState:
     return GuardState("watching")
 
 
-def release(client: redis.Redis, settings: GuardSettings, seconds: int) -> GuardState:
+def release(
+    client: redis.Redis, settings: GuardSettings, seconds: int, key: str = STATE
+) -> GuardState:
     """Forget what was counted, and let everything be written for a while; returns what was so far.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    answer: Any = client.eval(_RELEASE, 2, STATE, COUNTS, seconds)
+    answer: Any = client.eval(_RELEASE, 2, key, f"{key}:counts", seconds)
     return parse(dict(zip(answer[::2], answer[1::2], strict=True)), settings)
 
 

@@ -19,6 +19,7 @@ from worker.tickets.moving import TicketMoves
 from worker.tickets.newcomers import Newcomers
 from worker.tickets.otobo_cache import OtoboCache
 from worker.tickets.past import FieldPast
+from worker.tickets.selection import TicketIndex
 from worker.tickets.store import TicketStore
 
 
@@ -40,6 +41,7 @@ class Services:
     ruleset: Ruleset
     tickets: TicketStore
     history: HistoryLog
+    ticket_index: TicketIndex
     customer_groups: CustomerGroups
     past: FieldPast
     ticket_moves: TicketMoves

@@ -426,6 +426,35 @@ class WatchSettings(BaseModel):
     every: Seconds = Field(300.0, description="Seconds between two questions to each source.")
 
 
+class ResyncSettings(BaseModel):
+    """How old tickets are filled by ``fieldfare resync``, beside the events."""
+
+    model_config = SECTION
+
+    chunk: int = Field(200, ge=1, le=2000, description="Tickets that are looked up together.")
+    tickets_per_second: float = Field(
+        0.0,
+        ge=0,
+        description="Most tickets that a job works on in a second, where nobody said so when it "
+        "was started; 0 is as many as there can be.",
+    )
+    max_inbox: int = Field(
+        0,
+        ge=0,
+        description="Events go first: jobs rest while more of them than this are in the inbox.",
+    )
+    work_seconds: Seconds = Field(
+        2.0, le=10, description="A worker turns to the next job after this."
+    )
+    history: bool = Field(
+        True,
+        description="false: resyncs write values without a line in the ticket's history. Then "
+        "nobody can tell later who wrote them, nor what stood there before; the sweep looks at "
+        "these tickets once more; after a worker was killed, OTOBO can show old values for "
+        "hours; and a field that a screen empties in the very moment keeps our value.",
+    )
+
+
 class HealthSettings(BaseModel):
     """The files by which ``fieldfare health`` sees who is alive on this machine."""
 
@@ -534,6 +563,7 @@ class Settings(BaseSettings):
     guard: GuardSettings = Field(default_factory=GuardSettings)
     sweep: SweepSettings = Field(default_factory=SweepSettings)
     watch: WatchSettings = Field(default_factory=WatchSettings)
+    resync: ResyncSettings = Field(default_factory=ResyncSettings)
     health: HealthSettings = Field(default_factory=HealthSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
