@@ -15,6 +15,9 @@ from directory.model import source_name
 from directory.refusals import Refused
 from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
 
+MAY_BE_DONE = frozenset({"unavailable", "failed"})
+"""The errors after which it is not sure that nothing was written."""
+
 _NOT_KNOWN = "look before you ask again: it may have been done"
 
 log = structlog.get_logger("fieldfare")

@@ -12,12 +12,15 @@ import redis
 import structlog
 
 from worker import audit
+from worker.call_errors import MAY_BE_DONE
 from worker.events import CustomerCompanyChanged, CustomerUserChanged, DirectoryEvent
 from worker.handlers.changes import Change
 from worker.services import Services
 from worker.tickets.otobo_cache import OtoboCacheError, customer_types, customer_user_types
 
 NOTHING = "nothing"
+
+_NO_LINE = "the audit has no line of this call, the log has"
 
 _AWAY = (redis.ConnectionError, redis.TimeoutError)
 
@@ -37,15 +40,7 @@ def of_change(change: Change, call: str, who: str, services: Services) -> list[s
     _log(line)
     warnings = _forgotten(change, call, services)
     return warnings + _done(
-        {
-            "what the workers remember was not dropped, and may be written into tickets until it "
-            "expires": lambda: services.directory.forget(change.customer_users),
-            "no event was published, so nobody else heard of the change": lambda: (
-                services.inbox.publish_many(events(change))
-            ),
-            "the audit has no line of this call, the log has": lambda: _keep(line, services),
-        },
-        call,
+        _telling(change, services) | {_NO_LINE: lambda: _keep(line, services)}, call
     )
 
 
@@ -61,6 +56,7 @@ def of_nothing(
         who: who asked.
         services: what the call works with.
     """
+    error = str(told.get("error", ""))
     line = audit.Line(
         who=who,
         call=call,
@@ -68,11 +64,15 @@ def of_nothing(
         customers=_named(arguments, "customer_id", "CustomerID"),
         source=str(told.get("source", "")),
         fields=(str(told["field"]),) if told.get("field") else (),
-        outcome=str(told.get("error", NOTHING)),
+        outcome=error or NOTHING,
     )
     _log(line)
-    missed = "the audit has no line of this call, the log has"
-    return _done({missed: lambda: _keep(line, services)}, call)
+    steps: dict[str, Callable[[], object]] = {_NO_LINE: lambda: _keep(line, services)}
+    if error in MAY_BE_DONE:
+        # Dropping a copy too many and an event too many are harmless; one too few is not.
+        possible = Change({}, line.source, line.customer_users, line.customers)
+        steps = _telling(possible, services) | steps
+    return _done(steps, call)
 
 
 def events(change: Change) -> list[DirectoryEvent]:
@@ -92,6 +92,17 @@ def events(change: Change) -> list[DirectoryEvent]:
             for customer in change.customers
         ),
     ]
+
+
+def _telling(change: Change, services: Services) -> dict[str, Callable[[], object]]:
+    """How everybody gets to know of a change, by what it means if one of these is not done."""
+    return {
+        "what the workers remember was not dropped, and may be written into tickets until it "
+        "expires": lambda: services.directory.forget(change.customer_users),
+        "no event was published, so nobody else heard of the change": lambda: (
+            services.inbox.publish_many(events(change))
+        ),
+    }
 
 
 def _forgotten(change: Change, call: str, services: Services) -> list[str]:

@@ -12,6 +12,7 @@ from celery import Celery
 
 from tests.acceptance.conftest import Installation
 from tests.acceptance.processes import Cli, Daemon, until
+from tests.acceptance.secrecy import READERS
 from worker.commands import calling
 
 QUEUE = "fieldfare:celery:admin"
@@ -134,3 +135,55 @@ def at_work(onlooker: Celery) -> list[Any]:
     """The calls that workers have in hand, as flower sees them."""
     told = onlooker.control.inspect(timeout=1).active() or {}
     return [one for calls in told.values() for one in calls]
+
+
+ADMINISTERED = """
+[CustomerUser2]
+Module = "Kernel::System::CustomerUser::DB"
+CustomerKey = "login"
+CustomerID = "customer_id"
+CustomerValid = "valid_id"
+Params = { Table = "customer_user" }
+Map = { UserLogin = "login", UserFirstname = "first_name", UserLastname = "last_name", \
+UserEmail = "email", UserCustomerID = "customer_id", UserPassword = "pw", ValidID = "valid_id" }
+"""
+
+VALUES = {
+    "UserLogin": "new",
+    "UserFirstname": "VALUE-Nina",
+    "UserLastname": "VALUE-Novak",
+    "UserEmail": "VALUE-nina@example.com",
+    "UserCustomerID": "ACME",
+}
+
+
+def test_a_password_stands_nowhere_but_in_the_answer(
+    configured: Installation,
+    fieldfare: Cli,
+    client: redis.Redis,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """After each test Redis is searched for values and the passwords of all tests, too."""
+    configured.config.write_text(configured.config.read_text() + ADMINISTERED)
+    worker = started(fieldfare)
+
+    arguments = {"values": VALUES, "source": "CustomerUser2"}
+    added = calling.call("customer_user.add", arguments)
+    chosen = calling.call("customer_user.set_password", {"login": "new", "password": SECRET})
+    again = ended(lambda: calling.call("customer_user.add", arguments), capsys)
+
+    assert (added["login"], added["source"]) == ("new", "CustomerUser2")
+    assert len(added["password"]) >= 8
+    assert "password" not in chosen
+    assert again[0] == 1
+    kept = fieldfare("audit", "--json")
+    assert [(one["call"], one["outcome"]) for one in kept.json] == [
+        ("customer_user.add", "done"),
+        ("customer_user.set_password", "done"),
+        ("customer_user.add", "duplicate_login"),
+    ]
+    lying = [str(READERS[client.type(key).encode()](client, key)) for key in client.scan_iter()]
+    everywhere = "\n".join((*lying, worker.said(), kept.out, again[1]))
+    assert "fieldfare-" in everywhere, "there is something to be searched"
+    for secret in (added["password"], SECRET, "VALUE-Novak"):
+        assert secret not in everywhere

@@ -10,10 +10,12 @@ from celery.exceptions import SoftTimeLimitExceeded
 from structlog.testing import capture_logs
 
 from directory.database import DatabaseFault
-from directory.errors import SourceMisconfigured, SourceUnavailable
+from directory.errors import SourceMisconfigured, SourceOutcomeUnknown, SourceUnavailable
 from directory.refusals import Refused
+from directory.transactions import OutcomeUnknown
 from tests.integration.world import World
 from worker import audit, calls
+from worker.call_errors import MAY_BE_DONE
 from worker.calls import Call, perform
 from worker.consequences import of_nothing
 from worker.events import CustomerCompanyChanged, CustomerUserChanged, parse
@@ -141,6 +143,8 @@ def test_each_customer_user_and_customer_of_a_change_has_an_event(
         (SourceUnavailable("1", "gone"), {"error": "unavailable", "source": "CustomerUser1"}),
         (DatabaseFault("gone"), {"error": "unavailable"}),
         (TicketDatabaseUnavailable("gone"), {"error": "unavailable"}),
+        (SourceOutcomeUnknown("1", "gone"), {"error": "unavailable", "source": "CustomerUser1"}),
+        (OutcomeUnknown("gone"), {"error": "unavailable"}),
         (redis.ConnectionError(SECRET), {"error": "unavailable"}),
         (SoftTimeLimitExceeded(), {"error": "unavailable"}),
         (SourceMisconfigured("1", "no table"), {"error": "misconfigured"}),
@@ -158,11 +162,25 @@ def test_what_stands_in_the_way_is_told_as_data_and_kept_in_the_audit(
 
     assert answer.pop("message")
     assert answer == told
-    assert published(services) == []
+    heard = [event.login for event in published(services)]
+    assert heard == (["anna"] if told["error"] in MAY_BE_DONE else [])
     (line,) = lines(services)
     assert (line.customer_users, line.outcome) == (("anna",), told["error"])
     assert line.fields == ((told["field"],) if "field" in told else ())
     assert SECRET not in f"{answer} {line} {logs}"
+
+
+def test_where_it_is_not_sure_that_nothing_was_written_copies_are_dropped(
+    small_world: World, services: Services, write: Written
+) -> None:
+    small_world.person("anna", phone="1")
+    services.directory.find(["anna"])
+    write.ending = OutcomeUnknown("no answer to COMMIT")
+
+    told = write(services)
+
+    assert "it may be written or not" in told["message"]
+    assert not services.directory.find(["anna"])["anna"].cached  # type: ignore[union-attr]
 
 
 def test_an_error_of_our_own_is_told_by_its_place(services: Services, write: Written) -> None:
