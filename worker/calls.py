@@ -111,7 +111,7 @@ def perform(
         if call.writes:
             warnings = consequences.of_nothing(arguments, told, name, asking, services)
     if warnings:
-        told["warnings"] = warnings
+        told["warnings"] = [*told.get("warnings", ()), *warnings]
     log.info(
         "admin.called",
         call=name,

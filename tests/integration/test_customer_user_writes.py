@@ -5,11 +5,13 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tests.contract.customer_users import JANE, MAP, person
 from tests.integration.world import World
 from tests.otobo import WORKER
 from worker.calls import perform
+from worker.handlers import ticket_moves
 from worker.services import Services
 from worker.tickets import schema
 
@@ -127,11 +129,61 @@ def test_a_rename_tells_what_moved(services: Services) -> None:
 
     renamed = told(services, "rename", login="a", new_login="b")
 
-    moved = {"preferences": 0, "assignments": 1, "dynamic_fields": 0, "others": 0}
+    moved = {"preferences": 0, "assignments": 1, "dynamic_fields": 0, "others": 0, "tickets": 0}
     assert renamed == {"login": "b", "source": "CustomerUser1", "moved": moved}
     assert told(services, "get", login="a")["answer"] == "absent"
     assert told(services, "customers", login="b")["assigned"] == ["acme"]
     assert told(services, "rename", login="a", new_login="c")["error"] == "unknown_customer_user"
+
+
+def customer_users_of_tickets(world: World) -> list[str]:
+    ticket = schema.ticket.c
+    with world.otobo.engine.connect() as connection:
+        found = connection.execute(select(ticket.customer_user_id).order_by(ticket.id))
+        return [*found.scalars()]
+
+
+def test_tickets_follow_a_new_login_where_that_is_asked_for(
+    services: Services, small_world: World
+) -> None:
+    for login in ("a", "A", "b"):
+        small_world.otobo.create_ticket(login)
+    told(services, "add", values=person("a"))
+
+    told(services, "rename", login="a", new_login="c")
+    assert customer_users_of_tickets(small_world) == ["a", "A", "b"]
+
+    # Whoever was renamed without them, or whose call was cut off, gets them later.
+    again = told(services, "rename", login="a", new_login="c", tickets=True)
+    assert (again["login"], again["moved"]["tickets"]) == ("c", 2)
+    assert customer_users_of_tickets(small_world) == ["c", "c", "b"]
+    back = told(services, "update", login="c", values={"UserLogin": "d"}, tickets=True)
+    assert (back["login"], back["tickets"]) == ("d", 2)
+    assert "tickets" not in told(services, "update", login="d", values={}, tickets=True)
+    unknown = told(services, "rename", login="x", new_login="y", tickets=True)
+    assert unknown["error"] == "unknown_customer_user"
+
+
+def test_tickets_that_could_not_follow_are_told(
+    services: Services, small_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = [small_world.otobo.create_ticket("a") for _ in range(2)]
+    told(services, "add", values=person("a"))
+    with small_world.otobo.engine.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE ticket_history RENAME TO elsewhere")
+
+    away = told(services, "rename", login="a", new_login="b", tickets=True)
+    with small_world.otobo.engine.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO ticket_history")
+    monkeypatch.setattr(ticket_moves, "SECONDS", 0.0)
+    late = told(services, "rename", login="a", new_login="b", tickets=True)
+
+    assert (away["login"], away["moved"]["tickets"]) == ("b", 0)
+    (warning,) = away["warnings"]
+    assert "not all tickets of a have the login b yet (the ticket database" in warning
+    assert late["moved"]["tickets"] == len(tickets)
+    assert "too many for 0 s" in late["warnings"][0]
+    assert customer_users_of_tickets(small_world) == ["b", "b"]
 
 
 def test_sources_that_are_only_read_say_what_to_do(services: Services, small_world: World) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from directory import passwords
 from directory.adding import Added
 from directory.adding import add as add_all
+from directory.config import SqlSourceConfig
 from directory.customer_user_place import password_column
 from directory.passwords import ACCOUNT_LENGTH, PASSWORD
 from directory.refusals import Refused
@@ -19,7 +20,9 @@ from directory.updating import Edit, Updated
 from directory.updating import update as update_all
 from directory.writable import chosen
 from worker.handlers.authoring import author
+from worker.handlers.belonging import look_up
 from worker.handlers.changes import Change
+from worker.handlers.ticket_moves import move_tickets
 from worker.services import Services
 
 Values = Mapping[str, str | int | Sequence[str]]
@@ -72,13 +75,14 @@ def add(
     return Change(told, added.source, customer_users=(added.login,), fields=added.fields)
 
 
-def update(
+def update(  # noqa: PLR0913 - what an update can be told
     services: Services,
     *,
     login: str,
     values: Mapping[str, str | int | Sequence[str]],
     replace: bool = False,
     expected: str | None = None,
+    tickets: bool = False,
 ) -> Change | dict[str, Any]:
     """Change a customer user: only the values given, unless all are to be replaced.
 
@@ -89,10 +93,12 @@ def update(
         replace: what is not given is emptied, as OTOBO's screen does; required ones must be given,
             but for the login.
         expected: the ``version`` that was seen; if it is another one by now, nothing is written.
+        tickets: where the login changes, their tickets get the new one as well.
 
     Returns:
         ``login``, ``source``, ``fields`` (the variables that were changed; none if all was so
-        already), ``version`` of what is stored now.
+        already), ``version`` of what is stored now; ``tickets``, how many got
+        a new login, where they were to get it.
 
     Raises:
         Refused: as ``customer_user.add``, and unknown_customer_user, changed_meanwhile,
@@ -100,31 +106,51 @@ def update(
         SourceUnavailable: a source does not answer that could know the login.
     """
     updated = _updated(services, Edit(login, dict(values), replace, expected))
-    return _change(updated, _told(updated))
+    moved: dict[str, Any] = {}
+    if tickets and updated.login != updated.was:
+        count, warnings = _move_tickets(services, updated.source, updated.was, updated.login)
+        moved = {"tickets": count} | warnings
+    return _change(updated, _told(updated) | moved)
 
 
-def rename(services: Services, *, login: str, new_login: str) -> Change | dict[str, Any]:
+def rename(
+    services: Services, *, login: str, new_login: str, tickets: bool = False
+) -> Change | dict[str, Any]:
     """Give a customer user another login; what hangs on the old one moves along.
 
     Args:
         services: with the directory.
         login: the old one.
         new_login: the new one; no source may know it, but in another case.
+        tickets: tickets get the new login as well, in batches. Where a call was cut off, call
+            again with the same logins: whoever has the new login by then gets the other tickets.
 
     Returns:
         ``login``, ``source``, and ``moved``: how many ``preferences``, ``assignments``,
-        ``dynamic_fields`` (values) and ``others`` (groups, services, saved searches) moved.
+        ``dynamic_fields`` (values), ``others`` (groups, services, saved searches) and ``tickets``
+        moved. ``warnings`` say why some tickets may have the old login yet.
 
     Raises:
         Refused: unknown_customer_user, duplicate_login, read_only_source, read_only_field,
             too_long, required, not_valid_utf8, refused_by_database.
         SourceUnavailable: a source does not answer: it might know the new login.
     """
-    updated = _updated(services, Edit(login, {LOGIN: new_login}))
-    return _change(
-        updated,
-        {"login": updated.login, "source": updated.source, "moved": _moved(updated.moved)},
-    )
+    try:
+        updated = _updated(services, Edit(login, {LOGIN: new_login}))
+    except Refused as refusal:
+        if not tickets or refusal.error != "unknown_customer_user":
+            raise
+        updated = _renamed_before(services, login, new_login, refusal)
+    count = 0
+    warnings: dict[str, list[str]] = {}
+    if tickets:
+        count, warnings = _move_tickets(services, updated.source, login, updated.login)
+    told: dict[str, Any] = {
+        "login": updated.login,
+        "source": updated.source,
+        "moved": _moved(updated.moved) | {"tickets": count},
+    }
+    return _change(updated, told | warnings, wrote=count > 0)
 
 
 def activate(services: Services, *, login: str) -> Change | dict[str, Any]:
@@ -198,7 +224,7 @@ def set_password(services: Services, *, login: str, password: str | None = None)
 def generate_password(
     services: Services,  # noqa: ARG001 - every call has them
     *,
-    length: int = ACCOUNT_LENGTH,
+    length: int = passwords.LENGTH,
 ) -> dict[str, Any]:
     """Make a password, for nobody yet.
 
@@ -248,6 +274,36 @@ def _updated(services: Services, edit: Edit) -> Updated:
     return _sure(update_all(services.directory, [edit], author(services)))
 
 
+def _renamed_before(services: Services, login: str, new_login: str, refusal: Refused) -> Updated:
+    """Whoever got the login in an earlier call, which was cut off while tickets moved.
+
+    Raises:
+        Refused: nobody has the new login either.
+    """
+    found = look_up(services, new_login)
+    if found is None:
+        raise refusal
+    return Updated(found.customer_user.login, login, found.source, (), "")
+
+
+def _move_tickets(
+    services: Services, source: str, login: str, new_login: str
+) -> tuple[int, dict[str, list[str]]]:
+    """How many tickets got the new login, and a warning if others may have the old one yet."""
+    (config,) = (
+        one.config for one in services.directory.sources if one.config.source_name == source
+    )
+    exact = isinstance(config, SqlSourceConfig) and config.compares_case
+    moved = move_tickets(services, login, new_login, exact=exact)
+    if not moved.left:
+        return moved.count, {}
+    left = (
+        f"not all tickets of {login} have the login {new_login} yet ({moved.left}); rename again "
+        "with the same logins, and with tickets, to move the others"
+    )
+    return moved.count, {"warnings": [left]}
+
+
 def _sure(results: Sequence[T | Refused]) -> T:
     """What became of the only row.
 
@@ -279,9 +335,11 @@ def _moved(moved: Moved | None) -> dict[str, int]:
     }
 
 
-def _change(updated: Updated, told: Mapping[str, Any]) -> Change | dict[str, Any]:
-    """A change, or plain data where all was as it should be already."""
-    if not updated.fields:
+def _change(
+    updated: Updated, told: Mapping[str, Any], *, wrote: bool = False
+) -> Change | dict[str, Any]:
+    """A change, or plain data where all was as it should be already and nothing else written."""
+    if not (updated.fields or wrote):
         return dict(told)
     renamed = updated.login if updated.login != updated.was else ""
     return Change(
