@@ -6,27 +6,28 @@ many customer users in one statement, and raises ``DatabaseFault`` if it cannot 
 the answers are put together is the business of ``directory.attributes``.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnClause, column, table
+from sqlalchemy import ColumnClause, column
 
 from directory.assignments import Assignments
 from directory.companies import CompanyDirectory, CompanySource
 from directory.config import CompanyConfig, PreferencesConfig
 from directory.database import Database, DatabaseFault, TicketEngine, open_database
 from directory.dsn import DsnError
+from directory.dynamic_fields import DynamicFields
 from directory.errors import SourceMisconfigured
 from directory.halving import ask_in_halves
 from directory.membership import one_of, sent
-from directory.model import Attributes, AttributeValue
+from directory.model import Attributes
 from directory.rows import find_rows, from_table
 from directory.sql import PASSWORD, values_of
-from directory.values import to_text, without_zero_fraction
+from directory.values import to_text
 
 PREFERENCES, COMPANIES, DYNAMIC_FIELDS = "preferences", "companies", "dynamic_fields"
 """The readers by name, as their circuits are kept."""
@@ -35,23 +36,6 @@ READERS = (PREFERENCES, COMPANIES, DYNAMIC_FIELDS)
 
 COMPANY_VALID = "CustomerCompanyValidID"
 """The company's ValidID, under a name that the customer user's does not hide."""
-
-DATE_TYPES = frozenset({"Date", "DateTime"})
-INTEGER_TYPES = frozenset({"Checkbox"})
-LIST_TYPES = frozenset({"Multiselect"})
-"""Dynamic field types by what their value is (spec 3.5); all others are text."""
-
-_FIELD = table(
-    "dynamic_field", *map(column, ("id", "name", "field_type", "object_type", "valid_id"))
-)
-_VALUE = table(
-    "dynamic_field_value",
-    *map(column, ("id", "field_id", "object_id", "value_text", "value_date", "value_int")),
-)
-_OBJECT = table(
-    "dynamic_field_obj_id_name", *map(column, ("object_id", "object_name", "object_type"))
-)
-_VALID = table("valid", column("id"), column("name"))
 
 
 class Preferences:
@@ -143,41 +127,6 @@ class Companies:
             database.close()
 
 
-class DynamicFields:
-    """Dynamic fields of customer users, which hang on the login (observed 46)."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def read(
-        self, logins: Iterable[str], names: Collection[str]
-    ) -> Mapping[str, Mapping[str, AttributeValue]]:
-        """Raw values by login and field name; invalid fields and fields without value are missing.
-
-        A checkbox is ``1`` or ``0``, a date ``YYYY-MM-DD 00:00:00``, a multiselect a tuple.
-        """
-        collected: dict[tuple[str, str], tuple[str, list[str]]] = {}
-        deadline = self._database.deadline()
-        backend = self._database.backend
-        statement = _field_values(backend)
-
-        def ask(batch: Sequence[str]) -> None:
-            asked = frozenset(batch)
-            parameters = {"names": sent(names, backend), "logins": sent(batch, backend)}
-            for row in self._database.rows(statement, deadline, parameters):
-                login, name, kind, *values = tuple(row)
-                text = _field_text(kind, *map(to_text, values))
-                if login in asked and name in names and text is not None:
-                    collected.setdefault((login, name), (kind, []))[1].append(text)
-
-        ask_in_halves(logins, ask)
-        found: dict[str, dict[str, AttributeValue]] = {}
-        for (login, name), (kind, texts) in collected.items():
-            several = kind in LIST_TYPES or len(texts) > 1
-            found.setdefault(login, {})[name] = tuple(texts) if several else texts[0]
-        return found
-
-
 @dataclass(frozen=True, slots=True)
 class Companions:
     """The readers; None where there is nothing to read or it is switched off.
@@ -244,37 +193,3 @@ def _preferences_of(
     columns: list[ColumnClause[Any]] = [column(user_id), column(key), column(value)]
     statement = sqlalchemy.select(*columns).select_from(from_table(table_))
     return statement.where(one_of(columns[0], "logins", backend))
-
-
-@lru_cache(maxsize=16)
-def _field_values(backend: str) -> sqlalchemy.Select[Any]:
-    """What stands in the fields ``names`` of the customer users ``logins``."""
-    valid = sqlalchemy.select(_VALID.c.id).where(_VALID.c.name == "valid")
-    tables = sqlalchemy.join(_FIELD, _VALUE, _VALUE.c.field_id == _FIELD.c.id)
-    return (
-        sqlalchemy.select(
-            _OBJECT.c.object_name,
-            _FIELD.c.name,
-            _FIELD.c.field_type,
-            _VALUE.c.value_text,
-            _VALUE.c.value_date,
-            _VALUE.c.value_int,
-        )
-        .select_from(tables.join(_OBJECT, _OBJECT.c.object_id == _VALUE.c.object_id))
-        .where(
-            _FIELD.c.object_type == "CustomerUser",
-            _OBJECT.c.object_type == "CustomerUser",
-            _FIELD.c.valid_id.in_(valid),
-            one_of(_FIELD.c.name, "names", backend),
-            one_of(_OBJECT.c.object_name, "logins", backend),
-        )
-        .order_by(_VALUE.c.id)
-    )
-
-
-def _field_text(kind: str, text: str | None, moment: str | None, number: str | None) -> str | None:
-    if kind in DATE_TYPES:
-        return None if moment is None else without_zero_fraction(moment)
-    if kind in INTEGER_TYPES:
-        return number
-    return text if text is not None else number

@@ -26,6 +26,7 @@ from directory.search import (
 from directory.sql import stamps_of
 
 LOGIN = "UserLogin"
+FIELD = "dynamic_field"
 
 
 class WrongCriteria(DirectoryError, ValueError):
@@ -118,6 +119,10 @@ def query_of(criteria: Criteria, configs: Sequence[SourceConfig]) -> Mapping[str
     for name in sorted(asked - everywhere):
         names = ", ".join(sorted(everywhere))
         raise WrongCriteria(f"no source has a field {name} that can be searched; there are {names}")
+    fields = {row.variable for config in configs for row in config.map if row.storage_type == FIELD}
+    for name, _ in criteria.order:
+        if name in fields:
+            raise WrongCriteria(f"{name} is a dynamic field, and nothing can be sorted by those")
     if len({name for name, _ in criteria.order}) < len(criteria.order):
         raise WrongCriteria("order names a field twice")
     for config in configs:
@@ -162,9 +167,13 @@ def _one_of(storage: str, texts: Sequence[str]) -> Condition:
 
 
 def searched_storages(config: SourceConfig) -> Mapping[str, str]:
-    """What can be searched: the Map without passwords, and the stamps of OTOBO's own tables."""
+    """What can be searched: the Map without passwords, and the stamps of OTOBO's own tables.
+
+    Dynamic fields of customer users are there under their variables, by the fields' names.
+    """
     stamps = stamps_of(config.foreign_db) if isinstance(config, SqlSourceConfig) else {}
-    storages = {LOGIN: config.customer_key, **config.storages, **stamps}
+    fields = {row.variable: row.storage for row in config.map if row.storage_type == FIELD}
+    storages = {LOGIN: config.customer_key, **config.storages, **fields, **stamps}
     return {
         name: storage
         for name, storage in storages.items()

@@ -18,6 +18,7 @@ from directory.companions import COMPANIES, DYNAMIC_FIELDS, PREFERENCES, Compani
 from directory.customer_ids import FURTHER_IDS, customer_ids
 from directory.database import DatabaseFault
 from directory.errors import SourceMisconfigured, SourceUnavailable
+from directory.field_search import Holders
 from directory.model import SLOTS, Absent, Answer, CustomerUser, Found, Unavailable
 from directory.source import CustomerUserSource
 from directory.supplier import Supplier
@@ -227,6 +228,12 @@ class Directory:
             except SourceUnavailable as error:
                 return Unavailable(error.slot, error.reason)
         return tuple(sorted(found, key=lambda id_: (id_.lower(), id_)))
+
+    @property
+    def field_holders(self) -> Holders | None:
+        """Whose dynamic fields fit, where the ticket system can be asked; see ``finding``."""
+        fields = self._companions.dynamic_fields
+        return None if fields is None else fields.holders
 
     @property
     def assignments(self) -> Assignments | None:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from directory.config import LdapSourceConfig, SourceConfig
 from directory.criteria import Criteria, query_of
+from directory.database import DatabaseFault
 from directory.errors import SourceUnavailable
+from directory.field_search import Holders, dynamic_fields, without_fields
 from directory.folding import fold
 from directory.model import CustomerUser, Unavailable
 from directory.names import listed_fields, listed_string
@@ -19,6 +21,7 @@ from directory.search import (
     Matches,
     Pattern,
     Query,
+    fields_of,
     search_fields,
     searchable,
     sort_key,
@@ -64,15 +67,18 @@ class CannotSearch(Exception):
     """A source's settings lack what a search needs; the message says what."""
 
 
-def find_term(
+def find_term(  # noqa: PLR0913 - as OTOBO lets it be asked
     sources: Iterable[CustomerUserSource],
     term: str,
     *,
     valid_only: bool = True,
     limit: int | None = None,
     person_only: bool = False,
+    holders: Holders | None = None,
 ) -> Results:
     """Whoever has a term in one of a source's search fields; see ``search.term_condition``.
+
+    In a dynamic field of a customer user each word may stand anywhere, as in OTOBO.
 
     Args:
         sources: in their order.
@@ -81,6 +87,7 @@ def find_term(
             as in OTOBO (observed rule 54).
         limit: most results of each source, instead of its CustomerUserSearchListLimit.
         person_only: do not look into a column ``customer_id``, as OTOBO's CustomerUserOnly.
+        holders: knows whose dynamic fields fit; without it such fields cannot be searched.
     """
     ignored = {"customer_id"} if person_only else set()
 
@@ -90,7 +97,7 @@ def find_term(
         condition = term_condition(term.strip(), config, fields)
         return _limited(condition, config, limit, valid_only=valid_only)
 
-    return _found(sources, query)
+    return _found(sources, query, holders, anywhere=True)
 
 
 def find_login(
@@ -144,6 +151,7 @@ def find_email(
     *,
     valid_only: bool = True,
     limit: int | None = None,
+    holders: Holders | None = None,
 ) -> Results:
     """Whose address this is, in the fields for PostMaster searches: who wrote an email.
 
@@ -158,10 +166,12 @@ def find_email(
         condition = Fits(fields, pattern) if address else None
         return _limited(condition, config, limit, valid_only=valid_only)
 
-    return _found(sources, query)
+    return _found(sources, query, holders)
 
 
-def find_detailed(sources: Iterable[CustomerUserSource], criteria: Criteria) -> Results:
+def find_detailed(
+    sources: Iterable[CustomerUserSource], criteria: Criteria, holders: Holders | None = None
+) -> Results:
     """Whoever fits some criteria, in their order, page by page.
 
     A source whose Map lacks a field of the criteria has nobody who fits them.
@@ -174,7 +184,7 @@ def find_detailed(sources: Iterable[CustomerUserSource], criteria: Criteria) -> 
     if criteria.count or (len(queries) > 1 and not criteria.by_login):
         # Who is hidden by an earlier source is not known before all were asked.
         queries = {slot: replace(query, limit=None) for slot, query in queries.items()}
-    found = _found(asked, lambda config: queries.get(config.slot))
+    found = _found(asked, lambda config: queries.get(config.slot), holders)
     hits = list(found.hits)
     if len(queries) > 1:
         for variable, descending in reversed(criteria.order):
@@ -228,8 +238,32 @@ def _mail_string(user: CustomerUser, supplier: Supplier, listed: Sequence[tuple[
     return listed_string(listed, single(user.attributes), single(user.by_storage))
 
 
+def _without_fields(
+    query: Query | None, config: SourceConfig, holders: Holders | None, anywhere: bool
+) -> Query | None:
+    """A query that a source can be asked: it knows no dynamic fields.
+
+    Raises:
+        CannotSearch: nobody can be asked about them.
+    """
+    if query is None or fields_of(query.condition).isdisjoint(dynamic_fields(config)):
+        return query
+    if holders is None:
+        raise CannotSearch("dynamic fields of customer users cannot be searched here")
+    try:
+        condition = without_fields(query.condition, config, holders, anywhere=anywhere)
+    except DatabaseFault as fault:
+        reason = f"dynamic fields of customer users could not be read: {fault.reason}"
+        raise CannotSearch(reason) from None
+    return replace(query, condition=condition)
+
+
 def _found(
-    sources: Iterable[CustomerUserSource], query_of: Callable[[SourceConfig], Query | None]
+    sources: Iterable[CustomerUserSource],
+    query_of: Callable[[SourceConfig], Query | None],
+    holders: Holders | None = None,
+    *,
+    anywhere: bool = False,
 ) -> Results:
     """Ask each source, and put together what they say."""
     hits: list[Hit] = []
@@ -239,7 +273,7 @@ def _found(
     for source in sources:
         slot = source.config.slot
         try:
-            query = query_of(source.config)
+            query = _without_fields(query_of(source.config), source.config, holders, anywhere)
             matches = Matches(()) if query is None else source.search(query)
         except SourceUnavailable as error:
             unanswered.append(Unavailable(slot, error.reason))

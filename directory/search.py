@@ -105,6 +105,14 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
+class OneOf:
+    """A value of the field is one of these texts, as they are spelt."""
+
+    field: str
+    texts: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class And:
     """All of these hold; of none of them always true."""
 
@@ -125,7 +133,7 @@ class Not:
     part: "Condition"
 
 
-Condition: TypeAlias = Fits | Between | And | Or | Not
+Condition: TypeAlias = Fits | Between | OneOf | And | Or | Not
 """What must hold of a customer user; fields are a source's columns or attributes."""
 
 ANYBODY = And()
@@ -140,8 +148,19 @@ def fields_of(condition: Condition) -> frozenset[str]:
             return fields_of(part)
         case Fits(fields, _):
             return frozenset(fields)
-        case Between(name):
+        case Between(name) | OneOf(name):
             return frozenset({name})
+
+
+def has_spans(condition: Condition) -> bool:
+    """Whether a condition is about times."""
+    match condition:
+        case And(parts) | Or(parts):
+            return any(map(has_spans, parts))
+        case Not(part):
+            return has_spans(part)
+        case _:
+            return isinstance(condition, Between)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +234,7 @@ def term_condition(
     if isinstance(config, LdapSourceConfig):
         texts = (part.strip() for part in term.split("+"))
         parts = [Fits(searched, Pattern.of(f"{prefix}{text}{suffix}")) for text in texts if text]
-        return _joined(And, parts)
+        return joined(And, parts)
     return words_condition(term, searched, prefix=prefix, suffix=suffix)
 
 
@@ -234,7 +253,7 @@ def words_condition(
     def word(text: str) -> Condition:
         return Fits(fields, Pattern.of(f"{prefix}{text}{suffix}"))
 
-    return _joined(Or, filter(None, (_joined(And, one) for one in _alternatives(term, word))))
+    return joined(Or, filter(None, (joined(And, one) for one in _alternatives(term, word))))
 
 
 def search_fields(config: SourceConfig) -> tuple[str, ...]:
@@ -245,14 +264,14 @@ def search_fields(config: SourceConfig) -> tuple[str, ...]:
 
 
 def searchable(fields: Iterable[str], config: SourceConfig) -> tuple[str, ...]:
-    """Those of some fields that a source can look into: no passwords, and what is its own."""
+    """Those of some fields that are searched: no passwords."""
     secret = {row.storage.lower() for row in config.map if row.variable == PASSWORD}
-    elsewhere = {row.storage for row in config.map if row.storage_type == "dynamic_field"}
     secret.add(PASSWORD.lower())
-    return tuple(name for name in fields if name.lower() not in secret and name not in elsewhere)
+    return tuple(name for name in fields if name.lower() not in secret)
 
 
-def _joined(join: type[And] | type[Or], parts: Iterable[Condition]) -> Condition | None:
+def joined(join: type[And] | type[Or], parts: Iterable[Condition]) -> Condition | None:
+    """One condition of several; None of none."""
     found = tuple(parts)
     return found[0] if len(found) == 1 else join(found) if found else None
 
@@ -331,6 +350,8 @@ def holds(
             )
         case Between(name, after, before):
             return any(in_span(text, after, before) for text in texts(values(name)))
+        case OneOf(name, wanted):
+            return not wanted.isdisjoint(texts(values(name)))
 
 
 def texts(value: AttributeValue | None) -> Sequence[str]:
@@ -403,49 +424,3 @@ def in_span(text: str, after: str, before: str) -> bool:
     if found is None:
         return False
     return (not after or found >= after) and (not before or found[: len(before)] <= before)
-
-
-# --- what a server is asked ---
-
-MOST_COMPARISONS = 200
-"""Comparisons of one preselection: SQLite takes 1,000 at the most, slapd 500."""
-
-
-def preselection(condition: Condition, most: int = MOST_COMPARISONS) -> Condition:
-    """A simpler condition that nobody escapes of whom the whole one holds.
-
-    What is negated is left out, since a server that says too much would then say too little, and
-    so is what is too long for a server. ``ANYBODY`` if nothing is left.
-    """
-    match condition:
-        case And(parts):
-            kept: list[Condition] = []
-            for part in parts:
-                simpler = preselection(part, most)
-                if simpler != ANYBODY and comparisons(simpler) <= most:
-                    kept.append(simpler)
-                    most -= comparisons(simpler)
-            return _joined(And, kept) or ANYBODY
-        case Or(parts):
-            if sum(map(comparisons, parts)) > most:
-                return ANYBODY
-            alternatives = [preselection(part, most) for part in parts]
-            return ANYBODY if ANYBODY in alternatives else _joined(Or, alternatives) or condition
-        case Not() | Between():
-            return ANYBODY
-        case Fits(fields, pattern):
-            too_much = pattern.everything or len(fields) > most
-            return ANYBODY if too_much else condition
-
-
-def comparisons(condition: Condition) -> int:
-    """How many values a server would have to compare."""
-    match condition:
-        case And(parts) | Or(parts):
-            return sum(map(comparisons, parts))
-        case Not(part):
-            return comparisons(part)
-        case Fits(fields, _):
-            return len(fields)
-        case Between():
-            return 1

@@ -15,23 +15,22 @@ from directory.ldap_messages import Entry, Search
 from directory.ldap_pages import Ask, CutShort, entries, texts_of
 from directory.ldap_text import attribute_value, prepared
 from directory.model import AttributeValue, CustomerUser
+from directory.preselection import MOST_COMPARISONS, comparisons, preselection
 from directory.search import (
     ANYBODY,
-    MOST_COMPARISONS,
     And,
     Between,
     Condition,
     Fits,
     Matches,
     Not,
+    OneOf,
     Or,
     Pattern,
     Query,
-    comparisons,
     fields_of,
     in_span,
     matching,
-    preselection,
 )
 
 LOGINS_PER_SEARCH = 200
@@ -159,6 +158,8 @@ def _may_hold(condition: Condition, entry: Entry, charset: str) -> bool:
         case Fits(fields, pattern) if pattern.exact:
             found = texts_of(entry, fields, charset)
             return not found or any(_fits(pattern, text) for text in found)
+        case OneOf():
+            return _holds(condition, entry, charset)
         case _:
             return True
 
@@ -177,6 +178,8 @@ def _holds(condition: Condition, entry: Entry, charset: str) -> bool:
             return pattern.everything or any(_fits(pattern, text) for text in found)
         case Between(name, after, before):
             return any(in_span(one, after, before) for one in texts_of(entry, (name,), charset))
+        case OneOf(name, texts):
+            return not texts.isdisjoint(texts_of(entry, (name,), charset))
 
 
 def _fits(pattern: Pattern, text: str) -> bool:
@@ -191,7 +194,7 @@ def _bare(text: str) -> str:
     return prepared(text).replace(" ", "").replace("-", "")
 
 
-def _rendered(condition: Condition, charset: str) -> bytes:
+def _rendered(condition: Condition, charset: str) -> bytes:  # noqa: PLR0911 - one for each kind
     match condition:
         case And(parts):
             return all_of([_rendered(part, charset) for part in parts])
@@ -205,5 +208,17 @@ def _rendered(condition: Condition, charset: str) -> bytes:
             if not fields or any(b"\0" in piece for piece in pieces):
                 return NOBODY
             return any_of([holds(name, pieces) for name in fields])
+        case OneOf(name, texts):
+            sendable = (_encoded(text, charset) for text in sorted(texts))
+            wanted = [equals(name, octets) for octets in sendable if octets]
+            return any_of(wanted) if wanted else NOBODY
         case _:
             return ANY_ENTRY
+
+
+def _encoded(text: str, charset: str) -> bytes:
+    """A text as the server has it; nothing for what it cannot have."""
+    try:
+        return b"" if "\0" in text else text.encode(charset)
+    except UnicodeEncodeError:
+        return b""

@@ -1,12 +1,10 @@
 """Whom does a query find in a table? The server preselects by LIKE, and code decides.
 
-What goes to the server are bound patterns in which only that is left what every server compares as
-we do: where case does not count, a letter outside ASCII that has a case becomes a wildcard. So no
-collation can hide anybody, and what one says too much is left out here. Where something was left
-out, the server is asked for more, until there are as many as wanted.
+What goes to the server hides nobody (``directory.preselection``, ``directory.like``), and what it
+says too much is left out here. Where something was left out, the server is asked for more, until
+there are as many as wanted.
 """
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,25 +17,26 @@ from sqlalchemy.exc import DataError
 from directory.customer_id_list import VALID_IDS
 from directory.database import Database, DatabaseFault
 from directory.halving import MIXED_COLLATIONS
+from directory.like import as_text, fits
 from directory.membership import one_of, sent
 from directory.model import CustomerUser
+from directory.preselection import preselection
 from directory.rows import Row, from_table, read_rows
 from directory.search import (
+    ANYBODY,
     And,
+    Between,
     Condition,
     Fits,
     Matches,
+    OneOf,
     Or,
-    Pattern,
     Query,
     fields_of,
+    has_spans,
     matching,
-    preselection,
 )
-from directory.wildcards import ESCAPE
-
-LONGEST_PATTERN = 200
-"""Characters of a pattern that go to the server; SQLite takes 50,000 octets at the most."""
+from directory.spans import in_span, time_columns
 
 SORTS_AS_WE_DO = frozenset({"postgresql", "mysql", "mariadb", "sqlite"})
 """Databases that can be told to sort code point by code point."""
@@ -108,10 +107,13 @@ def find_in_table(
     wanted = query.limit + 1 if query.limit is not None and sorted_there else None
     deadline = database.deadline()
     wide = True
+    spans = has_spans(query.condition)
 
     def work(connection: Connection) -> Sequence[sqlalchemy.Row[Any]]:
         in_order = _in_order(database, connection, table, query)
-        statement, parameters = _statement(table, query, valid, backend, in_order, wide=wide)
+        times = time_columns(connection, table.table) if spans else {}
+        place = _Place(table, backend, wide, in_order, times)
+        statement, parameters = _statement(place, query, valid)
         with _planned_for_a_search(connection):
             return connection.execute(statement.limit(wanted), parameters).all()
 
@@ -162,6 +164,25 @@ def _planned_for_a_search(connection: Connection) -> Iterator[None]:
         raise
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a query is rendered for.
+
+    Attributes:
+        table: the table.
+        backend: the dialect's name.
+        wide: letters outside ASCII may be sent.
+        in_order: columns that the server sorts as we do without being told.
+        times: columns that hold times, each with whether these are days alone.
+    """
+
+    table: SearchedTable
+    backend: str
+    wide: bool
+    in_order: frozenset[str]
+    times: Mapping[str, bool]
+
+
 def _in_order(
     database: Database, connection: Connection, table: SearchedTable, query: Query
 ) -> frozenset[str]:
@@ -174,22 +195,17 @@ def _in_order(
     )
 
 
-def _statement(  # noqa: PLR0913 - all that the statement depends on
-    table: SearchedTable,
-    query: Query,
-    valid: frozenset[str] | None,
-    backend: str,
-    in_order: frozenset[str],
-    *,
-    wide: bool,
+def _statement(
+    place: _Place, query: Query, valid: frozenset[str] | None
 ) -> tuple[Select[Any], Mapping[str, Any]]:
     """The rows that may be wanted, in the order wanted, and the statement's parameters."""
+    table, backend = place.table, place.backend
     columns: list[ColumnElement[Any]] = [column(name) for name in table.columns]
     statement = sqlalchemy.select(*columns).select_from(from_table(table.table))
     parameters: dict[str, Any] = {}
-    condition = preselection(query.condition)
-    if condition != And():
-        statement = statement.where(_rendered(condition, table, backend, wide=wide))
+    condition = preselection(query.condition, in_table=True)
+    if condition != ANYBODY:
+        statement = statement.where(_rendered(condition, place))
     if query.valid_only and table.validity and valid is None:
         statement = statement.where(column(table.validity).in_(VALID_IDS))
     if valid is not None:
@@ -197,48 +213,39 @@ def _statement(  # noqa: PLR0913 - all that the statement depends on
         parameters["valid"] = sent(sorted(valid), backend)
     if backend in SORTS_AS_WE_DO:
         for order in query.order:
-            text = _by_code_point(order.field, backend)
+            text = as_text(order.field, backend)
             if order.field != table.key:  # without a login a row is nobody's
                 text = sqlalchemy.func.coalesce(text, "")
-            key = text if order.field in in_order else _binary(text, backend)
+            key = text if order.field in place.in_order else _binary(text, backend)
             statement = statement.order_by(key.desc() if order.descending else key)
     return statement, parameters
 
 
-def _rendered(
-    condition: Condition, table: SearchedTable, backend: str, *, wide: bool
-) -> ColumnElement[bool]:
+def _rendered(condition: Condition, place: _Place) -> ColumnElement[bool]:
     match condition:
         case And(parts):
-            return sqlalchemy.and_(*(_rendered(one, table, backend, wide=wide) for one in parts))
+            return sqlalchemy.and_(*(_rendered(one, place) for one in parts))
         case Or(parts):
-            alternatives = (_rendered(one, table, backend, wide=wide) for one in parts)
+            alternatives = (_rendered(one, place) for one in parts)
             return sqlalchemy.or_(sqlalchemy.false(), *alternatives)
         case Fits(fields, pattern):
-            wanted = _like(pattern, backend, exact=table.exact, wide=wide)
-            likes = (_searched(name, table, backend).like(wanted, escape=ESCAPE) for name in fields)
+            backend, exact, wide = place.backend, place.table.exact, place.wide
+            likes = (fits(name, pattern, backend, exact=exact, wide=wide) for name in fields)
             return sqlalchemy.or_(sqlalchemy.false(), *likes)
+        case OneOf(name, texts):
+            sendable = sorted(text for text in texts if _sendable(text, wide=place.wide))
+            return as_text(name, place.backend).in_(sendable)
+        case Between(name) if name in place.times:
+            return in_span(condition, days=place.times[name])
         case _:
             return sqlalchemy.true()
 
 
-def _searched(name: str, table: SearchedTable, backend: str) -> ColumnElement[Any]:
-    """A column as LIKE compares it: at least as generously as we do."""
-    text = _by_code_point(name, backend)
-    if backend in {"mysql", "mariadb"}:
-        return sqlalchemy.collate(text, "utf8mb4_bin" if table.exact else "utf8mb4_general_ci")
-    if backend == "postgresql":
-        # Under C, lower() knows the letters of ASCII alone, in every locale.
-        text = sqlalchemy.collate(text, "C")
-    return text if table.exact else sqlalchemy.func.lower(text)
-
-
-def _by_code_point(name: str, backend: str) -> ColumnElement[Any]:
-    """A column as text, whatever its type and character set."""
-    found: ColumnElement[Any] = column(name)
-    if backend in {"mysql", "mariadb"}:
-        return sqlalchemy.func.convert(found.op("USING")(sqlalchemy.literal_column("utf8mb4")))
-    return sqlalchemy.cast(found, sqlalchemy.Text())
+def _sendable(text: str, *, wide: bool) -> bool:
+    """Whether a database can hold a text at all."""
+    if text.isascii():
+        return "\0" not in text
+    return wide and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _binary(key: ColumnElement[Any], backend: str) -> ColumnElement[Any]:
@@ -250,41 +257,6 @@ def _binary(key: ColumnElement[Any], backend: str) -> ColumnElement[Any]:
             return sqlalchemy.collate(key, "BINARY")
         case _:
             return sqlalchemy.cast(key, sqlalchemy.LargeBinary())
-
-
-def _like(pattern: Pattern, backend: str, *, exact: bool, wide: bool) -> str:
-    """A pattern for LIKE with ``ESCAPE`` that nothing which fits ours escapes.
-
-    Args:
-        pattern: what is wanted.
-        backend: the dialect's name.
-        exact: case counts.
-        wide: letters outside ASCII may be sent, where they have no case.
-    """
-    special = "%_![" if backend == "mssql" else "%_!"
-
-    def sent_as(letter: str) -> str | None:
-        if letter in special:
-            return ESCAPE + letter
-        if letter.isascii():
-            return None if letter == "\0" else letter if exact else letter.lower()
-        sendable = wide and not "\ud800" <= letter <= "\udfff"
-        caseless = letter == letter.lower() == letter.upper()
-        return letter if sendable and (exact or caseless) else None
-
-    sent_letters: list[str | None] = []
-    for number, piece in enumerate(pattern.pieces):
-        sent_letters += [None] * (number > 0)
-        sent_letters += map(sent_as, piece[:LONGEST_PATTERN])
-        # What stands behind a cut is decided here.
-        sent_letters += [None] * (len(piece) > LONGEST_PATTERN)
-    return "".join("%" if wild else "".join(run) for wild, run in _runs(sent_letters))
-
-
-def _runs(letters: Sequence[str | None]) -> Iterator[tuple[bool, list[str]]]:
-    """Letters in runs, and the wildcards between them, each once."""
-    for wild, run in itertools.groupby(letters, key=lambda letter: letter is None):
-        yield wild, [letter for letter in run if letter is not None]
 
 
 def _lacks_letters(cause: BaseException | None) -> bool:

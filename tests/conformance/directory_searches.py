@@ -55,7 +55,7 @@ def customer_search_detail(services: Services, args: Json) -> Said:
             limit=None if counted else args.get("Limit"),
             count=counted,
         )
-        found = finding.find_detailed(sources, criteria)
+        found = finding.find_detailed(sources, criteria, services.directory.field_holders)
     except WrongCriteria as error:
         return Said([], str(error))
     if counted:
@@ -67,11 +67,14 @@ def customer_search_detail(services: Services, args: Json) -> Said:
 def _searched(services: Services, args: Json) -> Results:
     sources = services.directory.sources
     more: dict[str, Any] = {"valid_only": _valid_only(args), "limit": args.get("Limit")}
+    holders = services.directory.field_holders
     if args.get("Search"):
         only = bool(args.get("CustomerUserOnly"))
-        return finding.find_term(sources, str(args["Search"]), person_only=only, **more)
+        term = str(args["Search"])
+        return finding.find_term(sources, term, person_only=only, holders=holders, **more)
     if args.get("PostMasterSearch"):
-        return finding.find_email(sources, str(args["PostMasterSearch"]), **more)
+        address = str(args["PostMasterSearch"])
+        return finding.find_email(sources, address, holders=holders, **more)
     if args.get("UserLogin"):
         return finding.find_login(sources, str(args["UserLogin"]), **more)
     if args.get("CustomerID"):

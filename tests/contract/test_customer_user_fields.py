@@ -8,9 +8,9 @@ import sqlalchemy
 from sqlalchemy import Connection, select
 
 from directory import customer_user_fields as fields
-from directory.companions import DynamicFields
 from directory.config import SqlSourceConfig
 from directory.database import Database
+from directory.dynamic_fields import DynamicFields
 from directory.map_values import customer_users_of
 from directory.refusals import Refused
 from directory.transactions import transact

@@ -50,7 +50,11 @@ def find(
     if not term.strip().strip("+!").strip():
         raise WrongCriteria("the term is empty; right: jane, j*doe, jane+doe")
     found = finding.find_term(
-        _chosen(services.directory, source), term, valid_only=not invalid, limit=_limit(limit)
+        _chosen(services.directory, source),
+        term,
+        valid_only=not invalid,
+        limit=_limit(limit),
+        holders=services.directory.field_holders,
     )
     return _told(found)
 
@@ -95,7 +99,9 @@ def list_(  # noqa: PLR0913 - a list can be asked for in so many ways
         offset=offset,
         count=count,
     )
-    found = finding.find_detailed(_chosen(services.directory, source), criteria)
+    found = finding.find_detailed(
+        _chosen(services.directory, source), criteria, services.directory.field_holders
+    )
     return {**_told(found), "total": found.total}
 
 
