@@ -28,9 +28,15 @@ from worker.broker import redis_url
 from worker.guard import Guard
 from worker.inbox import Inbox, connect
 from worker.services import Services
-from worker.settings import OtoboCacheSettings, Settings, TicketSettings, load
+from worker.settings import (
+    CustomerGroupSettings,
+    OtoboCacheSettings,
+    Settings,
+    TicketSettings,
+    load,
+)
 from worker.source_states import SourceStates
-from worker.tickets.customer_groups import CustomerGroups
+from worker.tickets.customer_groups import CustomerGroups, GroupSettings
 from worker.tickets.engine import for_reading, ticket_engine
 from worker.tickets.history import HistoryLog
 from worker.tickets.moving import TicketMoves
@@ -83,7 +89,7 @@ def build(settings: Settings) -> Services:
         tickets=store,
         history=HistoryLog(reading, worker_user=tickets.worker_user, zone=zone),
         ticket_index=TicketIndex(reading),
-        customer_groups=CustomerGroups(reading),
+        customer_groups=CustomerGroups(reading, group_settings(tickets.customer_groups)),
         past=FieldPast(reading, worker_user=tickets.worker_user),
         ticket_moves=TicketMoves(
             engine, worker_user=tickets.worker_user, batch_size=tickets.batch_size, zone=zone
@@ -150,6 +156,13 @@ def source(config: SourceConfig, engine: TicketEngine) -> CustomerUserSource:
             return LdapSource(config)
         case _:
             return kinds.build(config)
+
+
+def group_settings(settings: CustomerGroupSettings) -> GroupSettings | None:
+    """What is set of customer users' groups; None if the ticket system itself is to be asked."""
+    if settings.support is None:
+        return None
+    return GroupSettings(settings.support, settings.always, settings.company_always)
 
 
 def otobo_cache(settings: OtoboCacheSettings) -> OtoboCache:

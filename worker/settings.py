@@ -139,6 +139,34 @@ class OtoboCacheSettings(BaseModel):
         return self
 
 
+class CustomerGroupSettings(BaseModel):
+    """OTOBO's groups of customer users, for telling permissions where its settings say too little.
+
+    What is not set here is read from the ticket system's configuration, if the database user may
+    read its values; what stands in Kernel/Config.pm is not seen there.
+    """
+
+    model_config = SECTION
+
+    support: bool | None = Field(
+        None, description="CustomerGroupSupport: groups decide; if not, everybody sees them all."
+    )
+    always: tuple[str, ...] = Field(
+        (), description="CustomerGroupAlwaysGroups: groups of every customer user."
+    )
+    company_always: tuple[str, ...] = Field(
+        (),
+        description="CustomerGroupCompanyAlwaysGroups: groups of all who belong to a customer.",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> "CustomerGroupSettings":
+        if self.support is None and (self.always or self.company_always):
+            msg = "always and company_always count only with support; add support = true"
+            raise ValueError(msg)
+        return self
+
+
 class TicketSettings(BaseModel):
     """The ticket system's database, and who writes there."""
 
@@ -163,6 +191,7 @@ class TicketSettings(BaseModel):
     statement_timeout: Seconds = Field(5.0, description="Seconds for one statement.")
     lock_timeout: Seconds = Field(2.0, description="Seconds to wait for a row lock.")
     otobo_cache: OtoboCacheSettings = Field(default_factory=OtoboCacheSettings)
+    customer_groups: CustomerGroupSettings = Field(default_factory=CustomerGroupSettings)
 
     @field_validator("time_zone")
     @classmethod

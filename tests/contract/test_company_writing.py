@@ -181,6 +181,24 @@ def test_the_second_of_two_who_saw_the_same_is_told(tickets: Engine) -> None:
     assert get(customers, "acme").attributes["CustomerCompanyCity"] == "Köln"
 
 
+def test_two_who_change_different_fields_at_once_lose_nothing(tickets: Engine) -> None:
+    add(opened(tickets))
+    given = {"CustomerCompanyCity": "Köln", "CustomerCompanyURL": "https://acme.test"}
+
+    def admin(variable: str) -> None:
+        values = {variable: given[variable]}
+        company_writing.update_company(opened(tickets), "acme", values, NOW)
+
+    admins = [threading.Thread(target=admin, args=[variable]) for variable in given]
+    for one in admins:
+        one.start()
+    for one in admins:
+        one.join()
+
+    values = get(opened(tickets), "acme").attributes
+    assert {name: values[name] for name in given} == given
+
+
 def test_two_who_add_one_customer_at_once_leave_one(tickets: Engine) -> None:
     told: list[str] = []
 

@@ -213,3 +213,18 @@ def test_permissions_say_where_the_configuration_cannot_be_read(small_world: Wor
     assert "CustomerGroupSupport" in told["note"]
     assert told["groups"] == []
     assert refusal(small_world.services(), permissions, login="none")[0] == "unknown_customer_user"
+
+
+def test_settings_say_what_the_configuration_does_not(small_world: World) -> None:
+    small_world.person("Jane")
+    access(small_world, {"user_id": "Jane", "group_id": 2, "permission_key": "ro"})
+    groups = {"support": True, "always": ["users"]}
+    services = small_world.services(tickets={"customer_groups": groups})
+
+    told = permissions(services, login="Jane")
+
+    assert (told["group_support"], told["note"]) == (True, "")
+    assert [(one["group"], one["from"]) for one in told["groups"]] == [
+        ("users", [ALWAYS]),
+        ("vip", ["login"]),
+    ]

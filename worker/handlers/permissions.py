@@ -12,7 +12,7 @@ DIRECT = "customer"
 
 UNREADABLE = (
     "whether CustomerGroupSupport is on cannot be read in the ticket system's configuration; this "
-    "is what holds if it is, without CustomerGroupAlwaysGroups"
+    "is what holds if it is, without CustomerGroupAlwaysGroups; set tickets.customer_groups.support"
 )
 
 

@@ -355,7 +355,7 @@ SOURCE = (
         ("", ["tickets: is missing"]),
         ("[tickets]\n", ["tickets.url", "is missing", "postgresql+psycopg://"]),
         (MINIMAL + "batch_sise = 5\n", ["tickets.batch_sise", "did you mean batch_size?"]),
-        (MINIMAL + "xyzzy = 5\n", ["tickets.xyzzy", "known here: batch_size, lock_timeout"]),
+        (MINIMAL + "xyzzy = 5\n", ["tickets.xyzzy", "known here: batch_size, customer_groups"]),
         (MINIMAL + "[sweeep]\n", ["sweeep", "did you mean sweep?"]),
         (MINIMAL + 'batch_size = "many"\n', ["tickets.batch_size", "integer", "batch_size = 50"]),
         (MINIMAL + "batch_size = 0\n", ["tickets.batch_size", "greater than or equal to 1"]),
@@ -368,6 +368,10 @@ SOURCE = (
         (
             MINIMAL + '[tickets.otobo_cache]\nkind = "file"\n',
             ["tickets.otobo_cache", "needs directory", "CacheFileStorable"],
+        ),
+        (
+            MINIMAL + '[tickets.customer_groups]\nalways = ["users"]\n',
+            ["tickets.customer_groups", "count only with support", "add support = true"],
         ),
         (
             MINIMAL + '[redis]\nurl = "http://h"\n',
