@@ -111,6 +111,9 @@ NO_CALLS: Mapping[str, bytes] = {
 
 BAD_CALLS: Mapping[str, Any] = {
     "a task that ticket workers do not know": call("customer_user.get", [MARKER]),
+    "a task that writes": call(
+        "customer_user.set_password", [], {"login": "user3", "password": MARKER}
+    ),
     "arguments that the task does not take": call("inbox.drain", [MARKER], {MARKER: 1}),
     "arguments that no task takes": call("ticket.created", [1], {"self": MARKER}),
     "the time is none": changed(DRAIN, headers={"eta": MARKER}),

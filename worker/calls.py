@@ -115,6 +115,7 @@ def perform(
     log.info(
         "admin.called",
         call=name,
+        who=asking,
         outcome=told.get("error", DONE),
         duration_ms=round((time.monotonic() - began) * 1000, 1),
     )

@@ -123,13 +123,19 @@ def test_the_application_knows_admin_tasks_only(app: Celery) -> None:
 
 def test_a_call_is_logged_without_the_login(app: Celery) -> None:
     with capture_logs() as logs:
-        app.tasks["customer_user.get"]("anna")
-        app.tasks["customer_user.find"](term="an")
+        app.tasks["customer_user.get"]("anna", requested_by="crm")
+        app.tasks["customer_user.find"](term="an", requested_by="crm")
 
     times = [line.pop("duration_ms") for line in logs]
     assert min(times) >= 0
     assert logs == [
-        {"event": "admin.called", "log_level": "info", "call": call, "outcome": "done"}
+        {
+            "event": "admin.called",
+            "log_level": "info",
+            "call": call,
+            "who": "crm",
+            "outcome": "done",
+        }
         for call in ("customer_user.get", "customer_user.find")
     ]
 
