@@ -111,6 +111,7 @@ def test_the_application_knows_admin_tasks_only(app: Celery) -> None:
         lambda: False,
         lambda: None,
         lambda: None,  # type: ignore[arg-type,return-value]
+        lambda: None,
     )
     own = {name for name in app.tasks if not name.startswith("celery.")}
 
