@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from directory.config import SqlSourceConfig
-from directory.database import Database, describe
+from directory.database import Database, DatabaseFault, describe
+from directory.halving import ask_in_halves
 from directory.model import Attributes
 from directory.refusals import Refused
 from directory.rows import KeyedTable, rows_in_transaction
@@ -93,13 +94,22 @@ class SourceTransaction:
         asked = [one for one in dict.fromkeys(addresses) if one]
         owners: dict[str, set[str]] = {}
         for column in fields or (email,):
-            if column is None or not asked:
+            if column is None:
                 continue
             table = KeyedTable(self.keyed.table, column, (self.keyed.key,), exact=False)
-            rows = rows_in_transaction(self.database, self.connection, table, asked)
-            for address, belonging in rows.items():
-                logins = (str(row.get(self.keyed.key, "")) for row in belonging)
-                owners.setdefault(address, set()).update(logins)
+
+            def ask(batch: Sequence[str], table: KeyedTable = table) -> None:
+                try:
+                    with self.connection.begin_nested():
+                        rows = rows_in_transaction(self.database, self.connection, table, batch)
+                except DBAPIError as error:
+                    raise DatabaseFault(describe(error), error) from None
+                for address, belonging in rows.items():
+                    logins = (str(row.get(self.keyed.key, "")) for row in belonging)
+                    owners.setdefault(address, set()).update(logins)
+
+            # An address that the column cannot hold is nobody's yet.
+            ask_in_halves(asked, ask)
         return {address: frozenset(logins) for address, logins in owners.items()}
 
     def insert(self, rows: Sequence[Mapping[str, str | int]]) -> Mapping[int, Refused]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-from directory.config import LdapSourceConfig, SqlSourceConfig
+from directory.config import LdapSourceConfig, SourceConfig, SqlSourceConfig
+from directory.dsn import database_url
 from directory.model import SLOTS
 from directory.refusals import Refused
 from directory.source import CustomerUserSource, WritableSource
+from directory.transactions import WRITTEN_TO
 
 LOGIN = "UserLogin"
 
@@ -18,14 +20,25 @@ def why_not(source: CustomerUserSource) -> str:
         return f"{name} is set read_only; change it where its data come from"
     if isinstance(config, LdapSourceConfig):
         return f"{name} is an LDAP directory, which is only read; change it there"
-    if not isinstance(config, SqlSourceConfig) or not isinstance(source, WritableSource):
-        return f"{name} is of the kind {config.kind}, which is only read; change it there"
+    if not isinstance(config, SqlSourceConfig):
+        return _kind(config)
+    if not config.in_ticket_database:
+        backend = database_url(config).get_backend_name()
+        if backend not in WRITTEN_TO:
+            return (
+                f"{name} stands in a database of the kind {backend}, which is only read; change "
+                "it where its data come from"
+            )
     if config.storages.get(LOGIN, config.customer_key) != config.customer_key:
         return (
             f"{name} is only read, since its customer_key {config.customer_key} is not the column "
             f"of {LOGIN}; let both name one column, or change it where its data come from"
         )
-    return ""
+    return "" if isinstance(source, WritableSource) else _kind(config)
+
+
+def _kind(config: SourceConfig) -> str:
+    return f"{config.source_name} is of the kind {config.kind}, which is only read; change it there"
 
 
 def as_writable(source: CustomerUserSource) -> WritableSource:

@@ -228,14 +228,33 @@ def hang(world: World, login: str, theme: str = "Dark") -> None:
         permission_key="ro",
         permission_value=1,
     )
+    world.insert(schema.service_customer_user, customer_user_login=login, service_id=4)
+    for key in ("Title", "Queue"):
+        world.insert(
+            schema.search_profile,
+            login=f"CustomerTicketSearch::{login}",
+            profile_name="mine",
+            profile_type="SCALAR",
+            profile_key=key,
+            profile_value="x",
+        )
 
 
-def hanging(world: World, *tables: sqlalchemy.Table) -> list[list[str]]:
-    """Whose rows these are."""
-    return [sorted(row["user_id"] for row in world.rows(table)) for table in tables]
+NAMING = {
+    schema.customer_preferences: "user_id",
+    schema.customer_user_customer: "user_id",
+    schema.group_customer_user: "user_id",
+    schema.service_customer_user: "customer_user_login",
+    schema.search_profile: "login",
+}
 
 
-TABLES = (schema.customer_preferences, schema.customer_user_customer, schema.group_customer_user)
+def hanging(world: World) -> list[list[str]]:
+    """Whose rows there are, in each table that names logins."""
+    return [
+        sorted({row[name].rpartition("::")[2] for row in world.rows(table)})
+        for table, name in NAMING.items()
+    ]
 
 
 def attributes(world: World, source: SqlSource, login: str) -> Attributes:
@@ -257,8 +276,8 @@ def test_a_rename_takes_everything_along(world: World, new: str) -> None:
     assert (result.was, result.login, result.fields) == ("jane", new, ("UserLogin",))
     assert result.moved is not None
     assert (result.moved.preferences, result.moved.assignments) == (1, 1)
-    assert (result.moved.dynamic_fields, result.moved.others) == (1, 1)
-    assert hanging(world, *TABLES) == [sorted([new, "janes"])] * 3
+    assert (result.moved.dynamic_fields, result.moved.others) == (1, 4)
+    assert hanging(world) == [sorted([new, "janes"])] * 5
     found = attributes(world, source, new)
     assert (found["UserTheme"], found["DynamicField_Nick"]) == ("Dark", "Ace")
     (assignment,) = [
@@ -279,7 +298,7 @@ def test_what_is_left_over_under_the_new_login_gives_way(world: World) -> None:
 
     done(updated(world, Edit("jane", {"UserLogin": "janet"}), source=source)[0])
 
-    assert hanging(world, *TABLES) == [["janet"]] * 3
+    assert hanging(world) == [["janet"]] * 5
     found = attributes(world, source, "janet")
     assert (found["UserTheme"], found["DynamicField_Nick"]) == ("Ace", "Ace")
 
@@ -308,7 +327,7 @@ def test_a_login_too_long_for_assignments_is_refused_whole(world: World) -> None
         updated(world, Edit("jane", {"UserLogin": "x" * 101}))
 
     assert code(refused.value) == ("too_long", "UserLogin")
-    assert hanging(world, *TABLES) == [["jane"]] * 3
+    assert hanging(world) == [["jane"]] * 5
     assert world.row("jane")["login"] == "jane"
 
 
@@ -325,10 +344,10 @@ def test_a_rename_of_a_source_elsewhere_can_be_repeated_after_a_fault(
         with pytest.raises(SourceUnavailable, match="TypeError"):
             update(directory, [Edit("jane", {"UserLogin": "janet"})], AUTHOR)
     assert isinstance(source.find(["jane"])["jane"], Found)
-    assert hanging(world, *TABLES) == [["janet"]] * 3
+    assert hanging(world) == [["janet"]] * 5
 
     (result,) = update(directory, [Edit("jane", {"UserLogin": "janet"})], AUTHOR)
 
     assert done(result).login == "janet"
     assert isinstance(source.find(["janet"])["janet"], Found)
-    assert hanging(world, *TABLES) == [["janet"]] * 3
+    assert hanging(world) == [["janet"]] * 5

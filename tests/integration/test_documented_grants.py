@@ -33,6 +33,7 @@ from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
 
 HOW_TO = Path(__file__).parents[2] / "docs/how-to"
 DEPLOY, CUSTOMERS = HOW_TO / "deploy.md", HOW_TO / "customers.md"
+CUSTOMER_USERS = HOW_TO / "customer-users.md"
 NAME = "limited"
 
 
@@ -80,6 +81,7 @@ def otobo(owner_url: str) -> Iterator[Otobo]:
     for name in ("Firstname", "Company", "Theme", "Room"):
         system.add_field(name)
     system.add_field("Desk", "Agent")
+    system.add_field("Nick", object_type="CustomerUser")
     with system.engine.begin() as connection:
         stamps = {"create_time": "2024-01-01 00:00:00", "create_by": 1}
         stamps |= {"change_time": "2024-01-01 00:00:00", "change_by": 1}
@@ -114,8 +116,12 @@ def services(user_url: str, otobo: Otobo, redis_server: servers.RedisServer) -> 
                     "map": {
                         "UserLogin": "login",
                         "UserFirstname": "first_name",
+                        "UserLastname": "last_name",
+                        "UserEmail": "email",
                         "UserCustomerID": "customer_id",
                         "UserComment": "comments",
+                        "ValidID": {"storage": "valid_id", "storage_type": "int"},
+                        "DynamicField_Nick": {"storage": "Nick", "storage_type": "dynamic_field"},
                         "DynamicField_Room": {"storage": "Room", "storage_type": "dynamic_field"},
                     },
                 }
@@ -259,6 +265,59 @@ def test_the_documented_user_can_administer_customers_with_the_rights_for_it(
         ("customer_company.deactivate", {"customer_id": "beta"}),
     ):
         assert "error" not in call(name, **arguments), name
+
+
+def test_the_documented_user_can_write_customer_users_with_the_rights_for_it(
+    services: Services, otobo: Otobo
+) -> None:
+    silent = Inbox(services.inbox.client, lambda: None, services.settings.inbox)
+    working = dataclasses.replace(services, inbox=silent)
+
+    def call(name: str, **arguments: Any) -> dict[str, Any]:
+        return perform(f"customer_user.{name}", arguments, "ada", working)
+
+    new = {"UserLogin": "bob", "UserFirstname": "Bob", "UserLastname": "Berg"}
+    new |= {"UserEmail": "bob@cust.test", "UserCustomerID": "acme", "DynamicField_Nick": "Bo"}
+    refused = call("update", login="anna", values={"UserFirstname": "Anne"})
+    assert refused["error"] == "unavailable"
+    assert "denied" in refused["message"]
+
+    grant(otobo.engine, CUSTOMER_USERS)
+    for name, arguments in (
+        ("add", {"values": new}),
+        ("update", {"login": "anna", "values": {"DynamicField_Nick": "Ace"}}),
+        ("update", {"login": "anna", "values": {"UserFirstname": "Anne"}}),
+        ("deactivate", {"login": "bob"}),
+    ):
+        assert "error" not in call(name, **arguments), name
+    hang_on(otobo, "anna", "anne")  # so that rows move, and others give way
+    assert call("rename", login="anna", new_login="anne")["moved"] == {
+        "preferences": 2,
+        "assignments": 1,
+        "dynamic_fields": 1,
+        "others": 3,
+    }
+
+
+def hang_on(otobo: Otobo, *logins: str) -> None:
+    """Rows that name logins, in every table that a rename changes."""
+    stamps = {"create_time": "2024-01-01 00:00:00", "create_by": 1}
+    changed = stamps | {"change_time": "2024-01-01 00:00:00", "change_by": 1}
+    group = {"group_id": 1, "permission_key": "ro", "permission_value": 1}
+    search = {"profile_name": "mine", "profile_type": "SCALAR", "profile_key": "Title"}
+    with otobo.engine.begin() as connection:
+        for login in logins:
+            for table, values in (
+                (schema.customer_preferences, {"user_id": login, "preferences_key": "Skin"}),
+                (schema.customer_user_customer, {"user_id": login, "customer_id": "b"} | changed),
+                (schema.group_customer_user, {"user_id": login} | group | changed),
+                (
+                    schema.service_customer_user,
+                    {"customer_user_login": login, "service_id": 1} | stamps,
+                ),
+                (schema.search_profile, {"login": f"CustomerTicketSearch::{login}"} | search),
+            ):
+                connection.execute(sqlalchemy.insert(table), [values])
 
 
 @pytest.mark.parametrize(

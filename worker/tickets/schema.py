@@ -336,6 +336,23 @@ group_customer = _table(
     *_stamps(),
 )
 
+service_customer_user = _table(
+    "service_customer_user",
+    Column("customer_user_login", String(200), nullable=False, index=True),
+    Column("service_id", Integer, nullable=False, index=True),
+    Column("create_time", Stamp(), nullable=False),
+    Column("create_by", Integer, nullable=False),
+)
+
+search_profile = _table(
+    "search_profile",
+    Column("login", String(200), nullable=False, index=True),
+    Column("profile_name", String(200), nullable=False),
+    Column("profile_type", String(30), nullable=False),
+    Column("profile_key", String(200), nullable=False),
+    Column("profile_value", String(200)),
+)
+
 sysconfig_default = _table(
     "sysconfig_default",
     Column("id", Integer, primary_key=True),
