@@ -84,17 +84,20 @@ def add(
         place = _place(target)
     if any(entry.variable == VALID for entry in place.entries):
         values = {VALID: "valid", **values}  # as the screen has it at first
+    if isinstance(given := values.get(place.key), str):
+        values = {**values, place.key: given.strip()}  # the screen takes blanks away, too
     verdict = check_add(place, values)
     _insist(verdict)
     key = target.config.customer_company_key
     customer_id = str(verdict.columns[key])
     taken = customers.get(customer_id)
     if taken is not None:
-        raise _duplicate(taken.source, place.key, customer_id)
+        raise _duplicate(taken, place.key)
 
     def work(connection: Connection) -> Attributes:
-        if _row(target, connection, customer_id) is not None:
-            raise _duplicate(target.name, place.key, customer_id)
+        added = _row(target, connection, customer_id)
+        if added is not None:
+            raise _duplicate(added, place.key)
         for error in insert(connection, _table(target), [verdict.columns], author).values():
             raise _refusal(target, connection, error, customer_id)
         return _stored(target, connection, customer_id)
@@ -283,28 +286,23 @@ def _refusal(
         )
     variables = [name for name, column in source.columns.items() if column in columns]
     field = next(iter(variables), "")
-    if field == _place_key(source):
-        return _duplicate(source.name, field, customer_id)
     what = field or "a value that must be unique"
     return Refused(
         "duplicate_customer",
-        f"another customer of {source.name} has the same {what}; give another one",
+        f"another customer of {source.name} has the same {what}, or one that its database takes "
+        "for the same; give another one",
         field=field,
         source=source.name,
     )
 
 
-def _place_key(source: CompanySource) -> str:
-    key = source.config.customer_company_key
-    return next((name for name, column in source.columns.items() if column == key), CUSTOMER_ID)
-
-
-def _duplicate(source: str, field: str, customer_id: str) -> Refused:
+def _duplicate(taken: Company, field: str) -> Refused:
     return Refused(
         "duplicate_customer",
-        f"there is a customer {customer_id} already, in {source}; give another id, or update it",
+        f"there is a customer {taken.customer_id} already, in {taken.source}; give another id, "
+        "or update that one",
         field=field,
-        source=source,
+        source=taken.source,
     )
 
 

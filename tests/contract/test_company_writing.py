@@ -75,7 +75,7 @@ def stored(engine: Engine) -> dict[str, tuple[Any, ...]]:
 def test_a_customer_is_added_with_stamps(tickets: Engine) -> None:
     customers = opened(tickets)
 
-    written = add(customers, CustomerCompanyCity="Köln \U0001f3d9 'x'; --\\%")
+    written = add(customers, CustomerID=" acme ", CustomerCompanyCity="Köln \U0001f3d9 'x'; --\\%")
 
     company = get(customers, "acme")
     assert (written.customer_id, written.source) == ("acme", "CustomerCompany")
@@ -129,6 +129,8 @@ def test_what_is_against_a_rule_is_refused_and_nothing_is_written(tickets: Engin
 
     assert refused(add, customers) == ("duplicate_customer", "CustomerID")
     assert refused(add, customers, CustomerID="ACME") == ("duplicate_customer", "CustomerID")
+    with pytest.raises(Refused, match="there is a customer acme already, in CustomerCompany;"):
+        add(customers, CustomerID="ACME")
     assert refused(add, customers, CustomerID="new") == (
         "duplicate_customer",
         "CustomerCompanyName",

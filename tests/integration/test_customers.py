@@ -97,8 +97,8 @@ def test_a_refusal_names_field_and_source(services: Services) -> None:
         "error": "duplicate_customer",
         "field": "CustomerCompanyName",
         "source": "CustomerCompany",
-        "message": "another customer of CustomerCompany has the same CustomerCompanyName; "
-        "give another one",
+        "message": "another customer of CustomerCompany has the same CustomerCompanyName, or one "
+        "that its database takes for the same; give another one",
     }
 
 
