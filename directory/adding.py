@@ -106,7 +106,7 @@ def add(
 
     if newcomers:
         try:
-            results |= source.transact(work, author)
+            results |= source.transact(work, author, rows=len(newcomers))
         except RolledBack as undone:
             results |= undone.results
     return [results[place] for place in range(len(rows))]

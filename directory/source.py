@@ -131,7 +131,9 @@ class WritableSource(CustomerUserSource, Protocol):
         """
         ...
 
-    def transact(self, work: Callable[[SourceTransaction], T], author: Author) -> T:
+    def transact(
+        self, work: Callable[[SourceTransaction], T], author: Author, *, rows: int = 1
+    ) -> T:
         """Let ``work`` read and write rows, and commit all of it or nothing.
 
         All who write to the same table through Fieldfare do so one after the other: what ``work``
@@ -142,6 +144,7 @@ class WritableSource(CustomerUserSource, Protocol):
             work: may be called again after a deadlock, so it must leave nothing behind but rows. A
                 ``DirectoryError`` that it raises rolls everything back and comes out as it is.
             author: who writes, for the rows' stamps.
+            rows: how many it is about; for each hundred it may take ``config.timeout`` seconds.
 
         Raises:
             SourceUnavailable: nothing was written. ``SourceOutcomeUnknown``: that is not known.

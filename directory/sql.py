@@ -161,7 +161,9 @@ class SqlSource:
                 raise SourceUnavailable(self._config.slot, fault.reason) from None
         return self._defined
 
-    def transact(self, work: Callable[[SourceTransaction], T], author: Author) -> T:
+    def transact(
+        self, work: Callable[[SourceTransaction], T], author: Author, *, rows: int = 1
+    ) -> T:
         """Write to the table; see ``WritableSource.transact``.
 
         Raises:
@@ -187,7 +189,7 @@ class SqlSource:
                 raise
 
         try:
-            return transact(self._database, within, turn=config.table)
+            return transact(self._database, within, turn=config.table, rows=rows)
         except OutcomeUnknown as fault:
             raise SourceOutcomeUnknown(config.slot, fault.reason) from None
         except DatabaseFault as fault:

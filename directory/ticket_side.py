@@ -87,4 +87,4 @@ def write_beside(
 
     if transaction.config.in_ticket_database:
         return work(transaction.connection)
-    return transact(companions.tickets, work, turn=TURN)
+    return transact(companions.tickets, work, turn=TURN, rows=len(renames) + len(given))

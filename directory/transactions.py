@@ -27,6 +27,9 @@ T = TypeVar("T")
 WRITTEN_TO = frozenset({"sqlite", "postgresql", "mysql", "mariadb"})
 """The kinds of database whose locks are known here."""
 
+PORTION = 100
+"""Rows that one timeout is for."""
+
 REPEATS = 5
 """How often a transaction is begun again that a deadlock has ended."""
 
@@ -52,7 +55,7 @@ def transact(
     work: Callable[[Connection], T],
     *,
     turn: str,
-    deadline: float | None = None,
+    rows: int = 1,
 ) -> T:
     """Let ``work`` use a connection in a transaction, and commit.
 
@@ -61,13 +64,13 @@ def transact(
         work: may be called again after a deadlock, so it must leave nothing behind but rows.
             What it raises rolls everything back; a ``DirectoryError`` comes out as it is.
         turn: the name of the table that is written to; one writer of ours at a time.
-        deadline: moment (``time.monotonic``) until which all may take; the database's own if None.
+        rows: how many it is about: for each ``PORTION`` all may take the database's timeout.
 
     Raises:
         OutcomeUnknown: it may be committed or not.
         DatabaseFault: the database refused it, or did not answer in time; nothing is committed.
     """
-    until = database.deadline() if deadline is None else deadline
+    until = database.deadline() + database.timeout * (rows // PORTION)
     for repeats_left in reversed(range(REPEATS + 1)):
         commit = _Commit()
         try:

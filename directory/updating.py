@@ -82,7 +82,7 @@ def update(
 
     if planned:
         try:
-            results |= source.transact(work, author)
+            results |= source.transact(work, author, rows=len(planned))
         except RolledBack as undone:
             results |= undone.results
     return [results[number] for number in range(len(edits))]

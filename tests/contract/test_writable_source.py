@@ -174,17 +174,16 @@ def test_only_the_row_of_that_very_spelling_is_changed(sql_directory: SqlDirecto
     assert phones == ["1", "", "", "", "2"]
 
 
-def test_a_row_that_is_not_there_or_twice_is_told(sql_directory: SqlDirectory) -> None:
+@pytest.mark.parametrize("wrong", ["gone", "twin"])
+def test_a_row_that_is_not_there_or_twice_is_told(sql_directory: SqlDirectory, wrong: str) -> None:
     source = sql_directory.source()
-    insert(source, row("twin"), row("twin"), row("one"))
+    insert(source, row("twin"), row("twin"), row("one"), row("two"))
 
-    refused = change(
-        source, {"gone": {"phone": "1"}, "twin": {"phone": "1"}, "one": {"phone": "1"}}
-    )
+    refused = change(source, {login: {"phone": "1"} for login in ("one", wrong, "two")})
 
-    assert codes(refused) == dict.fromkeys(("gone", "twin"), "changed_meanwhile")
-    assert attributes(source, "one")["UserPhone"] == "1"
-    assert attributes(source, "twin")["UserPhone"] == ""
+    assert codes(refused) == {wrong: "changed_meanwhile"}
+    phones = [attributes(source, login)["UserPhone"] for login in ("one", "two", "twin")]
+    assert phones == ["1", "1", ""]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql", "mariadb"])
@@ -350,3 +349,80 @@ def test_who_writes_to_a_table_waits_for_the_others(sql_directory: SqlDirectory)
     assert insert(sql_directory.source(), row("third")) == {}
     found = sql_directory.source().find(["first", "second", "third"])
     assert [type(answer) for answer in found.values()] == [Found, Absent, Found]
+
+
+DEADLOCK = {
+    "postgresql": "DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$",
+    "mysql": "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213",
+}
+
+
+@pytest.mark.parametrize(("deadlocks", "written"), [(2, True), (9, False)])
+def test_a_transaction_that_a_deadlock_ended_is_begun_again(
+    server: PostgresqlServer | MariadbServer, tmp_path: Path, deadlocks: int, written: bool
+) -> None:
+    directory = SqlDirectory(server.create_database(), server, tmp_path)
+    source = directory.source()
+    rounds: list[int] = []
+
+    def work(transaction: SourceTransaction) -> None:
+        rounds.append(1)
+        transaction.insert([row(f"u{len(rounds)}")])
+        if len(rounds) <= deadlocks:
+            statement = DEADLOCK[transaction.connection.dialect.name]
+            transaction.connection.exec_driver_sql(statement)
+
+    if written:
+        source.transact(work, AUTHOR)
+        found = source.find(["u1", "u2", "u3"])
+        assert [type(answer) for answer in found.values()] == [Absent, Absent, Found]
+    else:
+        with pytest.raises(SourceUnavailable):
+            source.transact(work, AUTHOR)
+        assert len(rounds) == 6
+    directory.close()
+
+
+def test_the_key_of_the_table_is_a_login_too(sql_directory: SqlDirectory) -> None:
+    names = ("first_name", "last_name", "email", "customer_id", "phone")
+    columns = ", ".join(f"{name} VARCHAR(50)" for name in names)
+    sql_directory.execute("DROP TABLE people")
+    sql_directory.execute(f"CREATE TABLE people (login VARCHAR(50) PRIMARY KEY, {columns})")
+    source = sql_directory.source()
+    insert(source, row("taken"), row("free"))
+
+    assert codes(insert(source, row("taken"))) == {0: "duplicate_login"}
+    assert codes(change(source, {"free": {"login": "taken"}})) == {"free": "duplicate_login"}
+
+
+TRIGGERS = {
+    "sqlite": """
+        CREATE TRIGGER no_jane BEFORE INSERT ON people WHEN new.first_name = 'Nobody'
+        BEGIN SELECT RAISE(ABORT, 'not Nobody'); END
+    """,
+    "postgresql": """
+        CREATE FUNCTION no_jane() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN IF new.first_name = 'Nobody' THEN RAISE EXCEPTION 'not %', new.first_name; END IF;
+        RETURN new; END $$;
+        CREATE TRIGGER no_jane BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION no_jane()
+    """,
+    "mysql": """
+        CREATE TRIGGER no_jane BEFORE INSERT ON people FOR EACH ROW
+        IF new.first_name = 'Nobody' THEN
+        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not Nobody'; END IF
+    """,
+}
+
+
+def test_what_a_trigger_says_is_not_repeated_since_it_may_quote_values(
+    sql_directory: SqlDirectory,
+) -> None:
+    backend = make_url(sql_directory.url).get_backend_name()
+    sql_directory.execute(TRIGGERS[backend].replace("%", "%%"))
+    source = sql_directory.source()
+
+    refused = insert(source, row("a"), row("b", first_name="Nobody"))
+
+    assert codes(refused) == {1: "refused_by_database"}
+    assert "Nobody" not in refused[1].message
+    assert isinstance(source.find(["a"])["a"], Found)
