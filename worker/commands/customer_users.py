@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from worker.commands import importing
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.settings import load
 
@@ -193,3 +194,6 @@ def _say_what_is_missing(told: Told) -> None:
         )
     if not told["customer_users"] and not told["unanswered"]:
         complain("nobody was found")
+
+
+app.command("import", epilog=importing.EPILOG)(importing.import_)

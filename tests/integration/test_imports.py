@@ -1,0 +1,345 @@
+"""Many customer users come in from a file, and no row is lost, doubled or half-written."""
+
+import csv
+import json
+import os
+import signal
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from sqlalchemy import select
+from typer.testing import CliRunner, Result
+
+from tests.contract.customer_users import MAP
+from tests.integration.world import World
+from worker import calls, cli, toml
+from worker.calls import perform
+from worker.commands import importing
+from worker.services import Services
+from worker.tickets import schema
+
+SOURCE = {
+    "kind": "sql",
+    "table": "customer_user",
+    "customer_key": "login",
+    "customer_id": "customer_id",
+    "customer_company_support": True,
+    "customer_user_email_uniq_check": True,
+    "password_form": "sha2",
+    "map": MAP,
+}
+
+Import = Callable[..., Result]
+
+
+@pytest.fixture
+def services(small_world: World) -> Services:
+    services = small_world.services(sources={"CustomerUser": SOURCE})
+    values = {"CustomerID": "acme", "CustomerCompanyName": "Acme"}
+    perform("customer_company.add", {"values": values}, "ada", services)
+    return services
+
+
+def person(login: str, **more: Any) -> dict[str, Any]:
+    return {
+        "UserLogin": login,
+        "UserFirstname": "Jane",
+        "UserLastname": "Doe",
+        "UserEmail": f"{login or 'auto'}@cust.test",
+        "UserCustomerID": "acme",
+        "ValidID": "valid",
+        **more,
+    }
+
+
+def told(services: Services, *rows: Mapping[str, Any], **options: Any) -> list[tuple[str, str]]:
+    """What became of each row: its outcome, and the error of one that was refused."""
+    answer = perform("customer_user.import", {"rows": list(rows), **options}, "ada", services)
+    assert [row["number"] for row in answer["rows"]] == list(range(1, len(rows) + 1))
+    return [(row["outcome"], row.get("error", "")) for row in answer["rows"]]
+
+
+def stored(world: World) -> dict[str, str]:
+    table = schema.customer_user.c
+    with world.otobo.engine.connect() as connection:
+        rows = connection.execute(select(table.login, table.first_name))
+        return {row.login: row.first_name for row in rows}
+
+
+def test_good_rows_are_added_and_the_others_are_refused_one_by_one(
+    services: Services, small_world: World
+) -> None:
+    outcomes = told(
+        services,
+        person("jane"),
+        person("JANE", UserEmail="other@cust.test"),
+        person("john", UserEmail="JANE@cust.test"),
+        person("anna", UserCustomerID="nobody"),
+        person("olaf", UserEmail="no address"),
+        person("kim", UserFirstname=""),
+        person("ute"),
+    )
+
+    assert outcomes == [
+        ("added", ""),
+        ("refused", "duplicate_login"),
+        ("refused", "duplicate_email"),
+        ("refused", "unknown_customer"),
+        ("refused", "wrong_email"),
+        ("refused", "required"),
+        ("added", ""),
+    ]
+    assert stored(small_world).keys() == {"jane", "ute"}
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(services: Services, small_world: World) -> None:
+    rows = (person("jane"), person("anna", UserCustomerID="nobody"))
+
+    assert told(services, *rows, dry_run=True) == told(services, *rows)
+    again = (*rows, person("ute"))
+    assert told(services, *again, dry_run=True, update=True) == [
+        ("unchanged", ""),
+        ("refused", "unknown_customer"),
+        ("added", ""),
+    ]
+    assert stored(small_world).keys() == {"jane"}
+
+
+def test_who_is_there_already_is_changed_where_that_is_asked_for(
+    services: Services, small_world: World
+) -> None:
+    told(services, person("jane"), person("john"))
+
+    assert told(services, person("jane")) == [("refused", "duplicate_login")]
+    outcomes = told(
+        services,
+        {"UserLogin": "JANE", "UserFirstname": "Janet"},
+        person("john"),
+        person("anna"),
+        {"UserLogin": "john", "UserEmail": "jane@cust.test"},
+        update=True,
+    )
+
+    assert outcomes[:3] == [("updated", ""), ("unchanged", ""), ("added", "")]
+    assert outcomes[3][0] == "refused"
+    assert stored(small_world) == {"jane": "Janet", "john": "Jane", "anna": "Jane"}
+
+
+def test_a_password_is_made_once_for_each_who_is_new(services: Services) -> None:
+    rows = [person("jane"), person("john", UserPassword="given-by-hand")]
+    arguments = {"rows": rows, "generate_passwords": True}
+
+    dry = perform("customer_user.import", {**arguments, "dry_run": True}, "ada", services)["rows"]
+    added = perform("customer_user.import", arguments, "ada", services)["rows"]
+    again = perform("customer_user.import", {**arguments, "update": True}, "ada", services)["rows"]
+
+    assert ["password" in row for row in (*dry, *added, *again)] == [False] * 2 + [True] + [
+        False
+    ] * 3
+    assert len(added[0]["password"]) >= 12
+
+
+def test_too_many_rows_are_refused_whole(services: Services, small_world: World) -> None:
+    rows = [person(f"user{number}") for number in range(501)]
+
+    answer = perform("customer_user.import", {"rows": rows}, "ada", services)
+
+    assert (answer["error"], answer["field"]) == ("wrong_arguments", "rows")
+    assert stored(small_world) == {}
+
+
+def test_what_was_added_is_told_even_if_the_rest_could_not_be_changed(
+    services: Services, small_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(services, person("jane"))
+    update_all = calls.imports.update_all
+
+    def silent(*arguments: Any, **options: Any) -> Any:
+        """What a database does that goes away between two transactions."""
+        small_world.otobo.engine.dispose()
+        raise calls.call_errors.TicketDatabaseUnavailable("gone")
+
+    monkeypatch.setattr(calls.imports, "update_all", silent)
+    change = {"UserLogin": "jane", "UserFirstname": "Janet"}
+    assert told(services, person("john"), change, update=True) == [
+        ("added", ""),
+        ("refused", "unavailable"),
+    ]
+    answer = perform("customer_user.import", {"rows": [change], "update": True}, "ada", services)
+    assert answer["error"] == "unavailable"
+    monkeypatch.setattr(calls.imports, "update_all", update_all)
+    assert stored(small_world) == {"jane": "Jane", "john": "Jane"}
+
+
+# --- from the shell ---
+
+
+@pytest.fixture
+def run(services: Services, small_world: World, tmp_path: Path) -> Import:
+    """``fieldfare customer-user import --local``."""
+    settings = {
+        "redis": {"url": small_world.redis.url},
+        "tickets": {"url": small_world.ticket_url},
+        "sources": {"CustomerUser": SOURCE},
+        "mapping": {"variables": {"UserPhone": "Phone"}},
+    }
+    config = tmp_path / "fieldfare.toml"
+    config.write_text(toml.dumps(settings))
+    config.chmod(0o600)
+
+    def run(*arguments: object, **more: Any) -> Result:
+        command = ["customer-user", "import", "--local", *map(str, arguments)]
+        return CliRunner().invoke(cli.app, command, env={"FIELDFARE_CONFIG": str(config)}, **more)
+
+    return run
+
+
+TITLES = ("UserLogin", "UserFirstname", "UserLastname", "UserEmail", "UserCustomerID", "ValidID")
+
+
+def sheet(tmp_path: Path, *people: Mapping[str, Any], name: str = "people.csv") -> Path:
+    """A file of CSV as a spreadsheet writes it."""
+    file = tmp_path / name
+    lines = [TITLES, *([str(one[title]) for title in TITLES] for one in people)]
+    file.write_text("".join(";".join(line) + "\r\n" for line in lines), encoding="utf-8-sig")
+    return file
+
+
+def test_a_file_is_imported_and_every_refused_row_is_reported(
+    run: Import, small_world: World, tmp_path: Path
+) -> None:
+    file = sheet(
+        tmp_path,
+        person("jane"),
+        person("john", UserCustomerID="nobody"),
+        person("Jane", UserEmail="other@cust.test"),
+    )
+    report = tmp_path / "report.csv"
+
+    dry = run(file, "--dry-run")
+    first = run(file, "--report", report)
+    again = run(file, "--update", "--json")
+
+    assert dry.exit_code == first.exit_code == again.exit_code == 1
+    assert "1 added, 2 refused, if it were no dry run" in dry.stdout
+    assert "1 added, 2 refused\n" in first.stdout
+    assert "unknown_customer" in first.stdout
+    assert stored(small_world) == {"jane": "Jane"}
+    with report.open() as lines:
+        refused = [(row["line"], row["login"], row["error"]) for row in csv.DictReader(lines)]
+    assert refused == [("3", "john", "unknown_customer"), ("4", "Jane", "duplicate_login")]
+    told = json.loads(again.stdout)
+    assert (told["added"], told["unchanged"], told["not_tried"]) == (0, 1, 0)
+    assert [one["line"] for one in told["refused"]] == [3, 4]
+
+
+def test_a_file_of_good_rows_ends_well(run: Import, small_world: World, tmp_path: Path) -> None:
+    file = tmp_path / "people.jsonl"
+    file.write_text("".join(json.dumps(person(name)) + "\n" for name in ("jane", "john")))
+
+    result = run(file)
+
+    assert (result.exit_code, result.stdout) == (0, "2 added, 0 refused\n")
+    assert stored(small_world).keys() == {"jane", "john"}
+
+
+def test_columns_that_no_map_has_are_named_before_anything_is_written(
+    run: Import, small_world: World
+) -> None:
+    rows = "UserLogin,UserNick,Shoe\njane,x,42\n"
+
+    wrong = run("-", input=rows)
+    passed = run("-", "--without", "UserNick", "--without", "Shoe", input=rows)
+
+    assert wrong.exit_code == 2
+    assert "no Map has UserNick, Shoe" in wrong.stderr
+    assert "--without UserNick --without Shoe" in wrong.stderr
+    assert "1 refused" in passed.stdout
+    assert stored(small_world) == {}
+
+
+def test_passwords_are_written_to_a_file_that_nobody_else_can_read(
+    run: Import, tmp_path: Path
+) -> None:
+    file, secret = sheet(tmp_path, person("jane"), person("john")), tmp_path / "passwords.csv"
+
+    dry = run(file, "--generate-passwords", secret, "--dry-run")
+    assert (dry.exit_code, secret.exists()) == (0, False)
+    done = run(file, "--generate-passwords", secret)
+    again = run(file, "--generate-passwords", secret)
+
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    with secret.open() as lines:
+        made = {row["login"]: row["password"] for row in csv.DictReader(lines)}
+    assert made.keys() == {"jane", "john"}
+    assert not any(password in done.output for password in made.values())
+    assert again.exit_code == 2
+    assert "is there already" in again.stderr
+
+
+def test_ctrl_c_ends_between_portions_and_says_what_was_done(
+    run: Import, small_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "PORTION", 2)
+    asked: list[int] = []
+    call = importing.call
+
+    def interrupted(name: str, arguments: Mapping[str, Any], *, local: bool) -> dict[str, Any]:
+        """Somebody presses Ctrl-C while the second portion is written."""
+        asked.append(len(arguments["rows"]))
+        if len(asked) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return call(name, arguments, local=local)
+
+    monkeypatch.setattr(importing, "call", interrupted)
+    file = sheet(tmp_path, *(person(f"user{number}") for number in range(5)))
+
+    result = run(file)
+
+    assert (result.exit_code, asked) == (130, [2, 2])
+    assert "4 added, 0 refused, 1 not tried" in result.stdout
+    assert len(stored(small_world)) == 4
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_was_done_is_told_where_the_rest_could_not_be_sent(
+    run: Import, small_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "PORTION", 1)
+    call = importing.call
+
+    def away(name: str, arguments: Mapping[str, Any], *, local: bool) -> dict[str, Any]:
+        if arguments["rows"][0]["UserLogin"] == "john":
+            raise typer.Exit(3)
+        return call(name, arguments, local=local)
+
+    monkeypatch.setattr(importing, "call", away)
+
+    result = run(sheet(tmp_path, person("jane"), person("john")))
+
+    assert result.exit_code == 3
+    assert "nothing was heard of lines 3 to 3" in result.stderr
+    assert "1 added, 0 refused, 1 not tried" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere.csv"], "nowhere.csv cannot be read"),
+        (["-", "--encoding", "klingon"], "no encoding klingon"),
+        (["-", "--delimiter", "ab"], "one sign"),
+        (["-", "--report", "/nowhere/report.csv"], "cannot be written"),
+        (["-", "--source", "CustomerUser9"], "there is no source CustomerUser9"),
+    ],
+)
+def test_wrong_usage_is_told_with_what_is_wrong(
+    run: Import, small_world: World, arguments: list[str], said: str
+) -> None:
+    result = run(*arguments, input="UserLogin\njane\n")
+
+    assert (result.exit_code, said in result.stderr) == (2, True)
+    assert stored(small_world) == {}
