@@ -270,6 +270,7 @@ def by_celery(url: str) -> bool:
         lambda: False,
         lambda: None,
         lambda: None,
+        lambda: None,
     )
     try:
         with application.connection_for_read() as connection:

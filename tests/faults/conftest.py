@@ -97,6 +97,7 @@ def ringing(redis_of_faults: servers.RedisServer) -> Iterator[Inbox]:
         lambda: False,
         lambda: None,
         lambda: None,
+        lambda: None,
     )
     yield box
     application.close()

@@ -42,6 +42,7 @@ def test_events_are_published_and_a_worker_is_called(url: str) -> None:
         lambda: False,
         lambda: None,
         lambda: None,
+        lambda: None,
     )
     inbox = Inbox(connect(url), app.caller(application))
 

@@ -227,6 +227,7 @@ def application(url: str) -> tuple[Any, Inbox]:
         lambda: False,
         lambda: None,
         lambda: None,
+        lambda: None,
     )
     return app, box
 
@@ -323,6 +324,7 @@ def test_who_saw_something_wait_looks_after_it_with_each_drain_until_nothing_wai
         lambda: next(again),
         lambda: None,
         lambda: None,
+        lambda: None,
     )
 
     app.tasks["inbox.drain"]()
@@ -338,7 +340,7 @@ def test_a_release_without_redis_is_left_to_the_next_one(broker: RedisServer) ->
     def fail() -> bool:
         raise redis.ConnectionError
 
-    app = make_app(dict, lambda: None, lambda _: [], fail, lambda: None, fail)  # type: ignore[arg-type,return-value]
+    app = make_app(dict, lambda: None, lambda _: [], fail, lambda: None, fail, fail)  # type: ignore[arg-type,return-value]
     with capture_logs() as logs:
         app.tasks["inbox.release"]()
 
