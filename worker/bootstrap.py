@@ -38,6 +38,7 @@ from worker.settings import (
 from worker.source_states import SourceStates
 from worker.tickets.customer_groups import CustomerGroups, GroupSettings
 from worker.tickets.engine import for_reading, ticket_engine
+from worker.tickets.filled import FilledFields
 from worker.tickets.history import HistoryLog
 from worker.tickets.moving import TicketMoves
 from worker.tickets.newcomers import Newcomers
@@ -94,6 +95,7 @@ def build(settings: Settings) -> Services:
         ticket_moves=TicketMoves(
             engine, worker_user=tickets.worker_user, batch_size=tickets.batch_size, zone=zone
         ),
+        filled=FilledFields(reading),
         otobo_cache=otobo_cache(tickets.otobo_cache),
         inbox=inbox_,
         source_states=SourceStates(inbox_.client, limits=settings.breaker.limits()),

@@ -23,6 +23,8 @@ from worker.commands.check import check
 from worker.commands.dead import dead
 from worker.commands.health import health
 from worker.commands.inbox import inbox
+from worker.commands.report import EPILOG as REPORT_EPILOG
+from worker.commands.report import report
 from worker.commands.status import status
 from worker.commands.waiting import waiting
 from worker.settings import Settings, load
@@ -198,6 +200,7 @@ app.command()(audit)
 app.command()(beat)
 app.command()(check)
 app.command()(health)
+app.command(epilog=REPORT_EPILOG)(report)
 app.command()(status)
 app.command()(inbox)
 app.command()(waiting)

@@ -14,6 +14,7 @@ from worker.inbox import Inbox
 from worker.settings import Settings
 from worker.source_states import SourceStates
 from worker.tickets.customer_groups import CustomerGroups
+from worker.tickets.filled import FilledFields
 from worker.tickets.history import HistoryLog
 from worker.tickets.moving import TicketMoves
 from worker.tickets.newcomers import Newcomers
@@ -45,6 +46,7 @@ class Services:
     customer_groups: CustomerGroups
     past: FieldPast
     ticket_moves: TicketMoves
+    filled: FilledFields
     otobo_cache: OtoboCache
     inbox: Inbox
     source_states: SourceStates

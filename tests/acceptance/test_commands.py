@@ -23,6 +23,7 @@ COMMANDS = [
     ("explain",),
     ("worker",),
     ("check",),
+    ("report",),
     ("status",),
     ("inbox",),
     ("waiting",),

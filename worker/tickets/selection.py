@@ -175,7 +175,7 @@ class TicketIndex:
             TicketDatabaseUnavailable: the database does not answer.
         """
         id_ = schema.ticket.c.id
-        statement = _matching(scope).with_only_columns(id_).limit(most)
+        statement = matching(scope).with_only_columns(id_).limit(most)
         if scope.tickets is not None:
             start = bisect_right(scope.tickets, after)
             named = scope.tickets[start : start + most]
@@ -203,7 +203,7 @@ class TicketIndex:
             TicketDatabaseUnavailable: the database does not answer.
         """
         id_ = schema.ticket.c.id
-        counted = _matching(scope).with_only_columns(func.count())
+        counted = matching(scope).with_only_columns(func.count())
         if scope.tickets is not None:
             portions = range(0, len(scope.tickets), _PORTION)
             parts: list[ColumnElement[bool]] = [
@@ -237,7 +237,7 @@ class TicketIndex:
             raise unavailable(error) from error
 
 
-def _matching(scope: Scope) -> Select[Any]:
+def matching(scope: Scope) -> Select[Any]:
     """All tickets of a scope but for the limits of ids."""
     ticket = schema.ticket.c
     lists: tuple[tuple[Column[Any], Sequence[Any]], ...] = (

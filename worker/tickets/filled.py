@@ -1,0 +1,197 @@
+"""Which dynamic fields hold a value, in how many tickets? Counted by the database, in groups.
+
+No statement looks at more than ``SPAN`` ids of tickets, so that each ends well within its time,
+however many tickets there are. Nothing is read but numbers. A field is filled if one of its rows
+holds something; the zero of a Checkbox is a value.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    distinct,
+    extract,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.exc import SQLAlchemyError
+
+from worker.tickets import schema
+from worker.tickets.engine import unavailable
+from worker.tickets.selection import OPEN_TYPES, Scope, matching
+
+SPAN = 20_000
+"""Ids of tickets that one statement looks at. A ticket can have dozens of values."""
+
+TICKET = "Ticket"
+
+
+class Group(NamedTuple):
+    """Tickets that are counted together.
+
+    Attributes:
+        queue: the queue's name in full.
+        month: of creation, ``2026-01`` in the ticket system's zone; empty where there is none.
+        open: whether the state is of a type that the ticket system calls viewable.
+    """
+
+    queue: str
+    month: str
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """Numbers of tickets.
+
+    Attributes:
+        tickets: all, by group.
+        fields: those in which a field holds a value, by group and field name.
+    """
+
+    tickets: Mapping[Group, int]
+    fields: Mapping[tuple[Group, str], int]
+
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Is told how much is done, and how much there is in all."""
+
+
+class FilledFields:
+    """Counts filled fields. Connects when first asked; used by one thread at a time."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Nothing is read yet.
+
+        Args:
+            engine: from ``ticket_engine``, for reading.
+        """
+        self._engine = engine
+
+    def count(self, scope: Scope, fields: Collection[str], progress: Progress) -> Filled:
+        """Count the tickets of a scope, and those of them in which each field is filled.
+
+        Args:
+            scope: by queue, state and times; tickets and customers are not named one by one.
+            fields: names of dynamic fields; one that there is not, or that does not belong to
+                tickets, is never filled.
+            progress: is told of ids of tickets.
+
+        Raises:
+            TicketDatabaseUnavailable: the database does not answer.
+        """
+        tickets: Counter[Group] = Counter()
+        filled: Counter[tuple[Group, str]] = Counter()
+        try:
+            with self._engine.connect() as connection:
+                group = _grouping(connection)
+                names = _field_names(connection, fields)
+                for start in range(0, scope.last, SPAN):
+                    progress(start, scope.last)
+                    for row in connection.execute(_tickets(scope, start)):
+                        tickets[group(row)] += row.tickets
+                    for row in connection.execute(_filled(scope, start, names)) if names else ():
+                        filled[group(row), names[row.field_id]] += row.tickets
+        except SQLAlchemyError as error:
+            raise unavailable(error) from error
+        progress(scope.last, scope.last)
+        return Filled(tickets, filled)
+
+    def groups(self, ticket_ids: Collection[int]) -> Mapping[int, Group]:
+        """The group of each ticket; one that does not exist is missing.
+
+        Args:
+            ticket_ids: a few hundred at most.
+
+        Raises:
+            TicketDatabaseUnavailable: the database does not answer.
+        """
+        ticket = schema.ticket.c
+        statement = select(ticket.id, *_parts()).where(ticket.id.in_(sorted(ticket_ids)))
+        try:
+            with self._engine.connect() as connection:
+                group = _grouping(connection)
+                return {row.id: group(row) for row in connection.execute(statement)}
+        except SQLAlchemyError as error:
+            raise unavailable(error) from error
+
+
+def holds_something() -> ColumnElement[bool]:
+    """Whether a row of ``dynamic_field_value`` holds a value; one with an empty text holds none."""
+    value = schema.dynamic_field_value.c
+    return or_(value.value_text != "", value.value_int.is_not(None), value.value_date.is_not(None))
+
+
+def _parts() -> tuple[ColumnElement[Any], ...]:
+    """What tells the group of a ticket."""
+    ticket = schema.ticket.c
+    return (
+        ticket.queue_id.label("queue_id"),
+        ticket.ticket_state_id.label("state_id"),
+        extract("year", ticket.create_time).label("year"),
+        extract("month", ticket.create_time).label("month"),
+    )
+
+
+def _tickets(scope: Scope, after: int) -> Select[Any]:
+    parts = _parts()
+    return (
+        matching(scope)
+        .with_only_columns(*parts, func.count().label("tickets"))
+        .where(schema.ticket.c.id > after, schema.ticket.c.id <= min(after + SPAN, scope.last))
+        .group_by(*parts)
+    )
+
+
+def _filled(scope: Scope, after: int, names: Mapping[int, str]) -> Select[Any]:
+    parts = _parts()
+    ticket, value = schema.ticket.c, schema.dynamic_field_value.c
+    end = min(after + SPAN, scope.last)
+    # The ids stand at both tables, and no index leads from the fields, so that PostgreSQL reads
+    # no more than this part of either, whatever it knows of the tables (BY_TICKET in ``lists``).
+    return (
+        matching(scope)
+        .join(schema.dynamic_field_value, value.object_id == ticket.id)
+        .with_only_columns(*parts, value.field_id, func.count(distinct(ticket.id)).label("tickets"))
+        .where(ticket.id > after, ticket.id <= end)
+        .where(value.object_id > after, value.object_id <= end)
+        .where((value.field_id + 0).in_(sorted(names)))
+        .where(holds_something())
+        .group_by(*parts, value.field_id)
+    )
+
+
+def _field_names(connection: Connection, names: Collection[str]) -> Mapping[int, str]:
+    """The names of those that are fields of tickets, by id."""
+    field = schema.dynamic_field.c
+    rows = connection.execute(select(field.id, field.name).where(field.object_type == TICKET))
+    return {id_: name for id_, name in rows if name in names}
+
+
+def _grouping(connection: Connection) -> Callable[[Row[Any]], Group]:
+    """What makes a group of a row with ``_parts``."""
+    queue, state, type_ = schema.queue.c, schema.ticket_state.c, schema.ticket_state_type.c
+    queues: dict[int, str] = dict(map(tuple, connection.execute(select(queue.id, queue.name))))
+    opened = set(
+        connection.execute(
+            select(state.id)
+            .join(schema.ticket_state_type, type_.id == state.type_id)
+            .where(type_.name.in_(OPEN_TYPES))
+        ).scalars()
+    )
+
+    def group(row: Row[Any]) -> Group:
+        # A queue that was deleted by hand still has its id.
+        name = queues.get(row.queue_id, str(row.queue_id))
+        month = f"{int(row.year):04d}-{int(row.month):02d}" if row.year and row.month else ""
+        return Group(name, month, row.state_id in opened)
+
+    return group
