@@ -61,8 +61,10 @@ KINDS: Mapping[Kind, str] = {
     Kind.UNCHANGED: "nothing had to be written, and nothing was kept back for the frontend",
     Kind.KEPT: "nothing was written; at least one field keeps the frontend's value",
     Kind.NO_SUCH_TICKET: "the ticket does not exist",
-    Kind.IGNORED: "the data of a customer user or of a customer have changed; no ticket is "
-    "refreshed for that",
+    Kind.IGNORED: "the data of a customer user or of a customer have changed; no field follows "
+    "them (`mapping.refresh`)",
+    Kind.SCHEDULED: "the data of a customer user or of a customer have changed; their tickets are "
+    "refreshed when no event waits",
     Kind.WAITING: "a source that could know the customer user does not answer",
     Kind.STALE: "the source does not answer; what it said before was written, and is looked at "
     "again",
@@ -521,8 +523,8 @@ def _events() -> str:
         "## Types",
         _table(["`type`", "OTOBO's name, also accepted", "Meaning"], kinds),
         "Fieldfare itself emits the last two, after each admin call that wrote. Whoever changes "
-        "customer users or customers elsewhere may emit them, too. No ticket is refreshed for "
-        "them: they leave the inbox as `ignored`.",
+        "customer users or customers elsewhere may emit them, too. Tickets follow where "
+        "`mapping.refresh` says so.",
         "## Fields of events about tickets",
         _event_fields(events.TicketCreated),
         "## Fields of customer_user.changed",

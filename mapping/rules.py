@@ -17,8 +17,10 @@ from mapping.transforms import Transform
 
 OnManualEdit: TypeAlias = Literal["overwrite", "keep"]
 Overlong: TypeAlias = Literal["cut", "keep"]
+Refresh: TypeAlias = Literal["open", "all", "never"]
+"""Which tickets follow when the data of their customer user change."""
 
-_KEYS = ("from", "to", "transform", "default", "on_manual_edit")
+_KEYS = ("from", "to", "transform", "default", "on_manual_edit", "refresh")
 _EXAMPLE = '{ from = "UserPhone", to = "CustomerPhone", transform = ["strip"] }'
 
 
@@ -34,6 +36,7 @@ class Rule:
         default: stands in for an empty value of a customer user who was found.
         on_manual_edit: whether an event that left the customer user as it was writes over what
             somebody typed since (deviation D16).
+        refresh: which tickets' field follows the customer user.
     """
 
     to: str
@@ -42,6 +45,7 @@ class Rule:
     transforms: tuple[Transform, ...] = ()
     default: str = ""
     on_manual_edit: OnManualEdit = "overwrite"
+    refresh: Refresh = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +70,36 @@ class Ruleset:
         """All variables that any rule reads."""
         return frozenset(name for rule in self.rules.values() for name in rule.variables)
 
+    def refreshed(self, *policies: Refresh) -> "Ruleset":
+        """The part of the rules that has one of these policies."""
+        kept = {to: rule for to, rule in self.rules.items() if rule.refresh in policies}
+        return Ruleset(MappingProxyType(kept), self.overlong)
+
 
 def build(
     short: Mapping[str, str],
     long: Sequence[Mapping[str, Any]] = (),
     *,
     overlong: Overlong = "cut",
+    refresh: Refresh = "never",
 ) -> Ruleset:
     """The rules of the settings.
 
     Args:
         short: field names by variable.
         long: tables with ``from`` (a variable or a template) and ``to``, and optionally
-            ``transform`` (one or a list), ``default`` and ``on_manual_edit``.
+            ``transform`` (one or a list), ``default``, ``on_manual_edit`` and ``refresh``.
         overlong: what becomes of a text over 3800 characters.
+        refresh: which tickets follow the customer user, where a rule does not say it itself.
 
     Raises:
         MappingError: a rule is wrong, or two rules of which one is in the long form fill the
             same field; names both.
     """
-    rules = {to: Rule(to, (variable,)) for variable, to in sorted(short.items())}
+    rules = {to: Rule(to, (variable,), refresh=refresh) for variable, to in sorted(short.items())}
     written = {to: f'{rule.variables[0]} = "{to}"' for to, rule in rules.items()}
     for table in long:
-        rule, source = _long(table)
+        rule, source = _long(table, refresh)
         shown = f'{{ from = "{source}", to = "{rule.to}" }}'
         if rule.to in rules:
             raise MappingError(
@@ -100,7 +111,7 @@ def build(
     return Ruleset(MappingProxyType(rules), overlong)
 
 
-def _long(table: Mapping[str, Any]) -> tuple[Rule, str]:
+def _long(table: Mapping[str, Any], refresh: Refresh) -> tuple[Rule, str]:
     """A rule in the long form, and its ``from``."""
     if unknown := sorted(str(key) for key in set(table) - set(_KEYS)):
         raise MappingError(
@@ -115,6 +126,9 @@ def _long(table: Mapping[str, Any]) -> tuple[Rule, str]:
     on_manual_edit = table.get("on_manual_edit", "overwrite")
     if on_manual_edit not in {"overwrite", "keep"}:
         raise MappingError(f'the rule for {to}: on_manual_edit is "overwrite" or "keep"')
+    followed = table.get("refresh", refresh)
+    if followed not in {"open", "all", "never"}:
+        raise MappingError(f'the rule for {to}: refresh is "open", "all" or "never"')
     template = templates.parse(source) if templates.is_template(source) else None
     rule = Rule(
         to=to,
@@ -123,5 +137,6 @@ def _long(table: Mapping[str, Any]) -> tuple[Rule, str]:
         transforms=transforms.build_all(table.get("transform") or ()),
         default=default or "",
         on_manual_edit=on_manual_edit,
+        refresh=followed,
     )
     return rule, source

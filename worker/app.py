@@ -15,11 +15,11 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from worker import broker, garbage, heartbeat, metrics_server, tracing_workers
-from worker.drain import Handle
 from worker.inbox import Entry, Inbox
 from worker.outcomes import Outcome
 from worker.settings import load
 from worker.tasks import tickets
+from worker.tasks.tickets import Duties
 
 QUEUE = "events"
 
@@ -29,30 +29,16 @@ BELL_EXPIRES = 5
 log = structlog.get_logger("fieldfare")
 
 
-def make_app(  # noqa: PLR0913, PLR0917 - what each task calls
-    configuration: Callable[[], Mapping[str, Any]],
-    inbox: Callable[[], Inbox],
-    handle: Handle,
-    come_back: Callable[[], bool],
-    sweep: Callable[[], object],
-    second_look: tickets.SecondLook,
-    watch: Callable[[], object],
-) -> Celery:
+def make_app(configuration: Callable[[], Mapping[str, Any]], duties: Duties) -> Celery:
     """An application that knows the ticket tasks and nothing else.
 
     Args:
         configuration: Celery's configuration, see ``configure``; called when first needed.
-        inbox: this process's inbox; called when the first task runs.
-        handle: handles a batch of entries.
-        come_back: probes sources and lets waiting events back into the inbox; says whether it
-            should be called again soon.
-        sweep: appends events for what the ticket history tells and no event told.
-        second_look: takes out rows beside which a screen's came to stand; see ``SecondLook``.
-        watch: announces whose data changed in the directory.
+        duties: what the tasks do.
     """
     application = broker.Application("fieldfare", set_as_current=False)
     application.add_defaults(configuration)
-    tickets.register(application, inbox, handle, come_back, sweep, second_look, watch)
+    tickets.register(application, duties)
     return application
 
 
@@ -176,7 +162,25 @@ def _watch() -> int:
     return watch(bootstrap.services())
 
 
-app = make_app(_configuration, _inbox, _handle, _come_back, _sweep, _second_look, _watch)
+def _refresh() -> int:
+    from worker import bootstrap  # noqa: PLC0415
+    from worker.handlers.refresh import refresh  # noqa: PLC0415
+
+    return refresh(bootstrap.services())
+
+
+app = make_app(
+    _configuration,
+    Duties(
+        inbox=_inbox,
+        handle=_handle,
+        come_back=_come_back,
+        sweep=_sweep,
+        second_look=_second_look,
+        watch=_watch,
+        refresh=_refresh,
+    ),
+)
 garbage.attach()
 heartbeat.attach(app)
 metrics_server.attach(app)

@@ -27,6 +27,7 @@ from worker.app import app, caller
 from worker.broker import redis_url
 from worker.guard import Guard
 from worker.inbox import Inbox, connect
+from worker.refresh_room import RefreshRoom
 from worker.services import Services
 from worker.settings import (
     CustomerGroupSettings,
@@ -103,6 +104,7 @@ def build(settings: Settings) -> Services:
         guard=Guard(inbox_.client, settings.guard),
         newcomers=Newcomers(store.newest_row_id),
         added=AddedRows(inbox_.client),
+        refresh_room=RefreshRoom(inbox_.client),
     )
 
 

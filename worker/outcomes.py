@@ -17,6 +17,7 @@ class Kind(StrEnum):
     KEPT = "kept"  # nothing written, at least one field belongs to the frontend
     NO_SUCH_TICKET = "no_such_ticket"
     IGNORED = "ignored"  # an event of the directory, and no ticket follows it
+    SCHEDULED = "scheduled"  # an event of the directory, and tickets follow it
     WAITING = "waiting"  # a source that could know the customer user does not answer
     STALE = "stale"  # as waiting, but what the source said before was written meanwhile
     CONFLICT = "conflict"  # somebody kept changing the ticket while it was planned
@@ -41,6 +42,7 @@ DISPOSITIONS: Mapping[Kind, Disposition] = MappingProxyType(
         Kind.KEPT: Disposition.SETTLE,
         Kind.NO_SUCH_TICKET: Disposition.SETTLE,
         Kind.IGNORED: Disposition.SETTLE,
+        Kind.SCHEDULED: Disposition.SETTLE,
         Kind.WAITING: Disposition.WAIT,
         Kind.STALE: Disposition.WAIT,
         Kind.CONFLICT: Disposition.RETRY,

@@ -11,6 +11,7 @@ from mapping.rules import Ruleset
 from worker.added import AddedRows
 from worker.guard import Guard
 from worker.inbox import Inbox
+from worker.refresh_room import RefreshRoom
 from worker.settings import Settings
 from worker.source_states import SourceStates
 from worker.tickets.customer_groups import CustomerGroups
@@ -34,6 +35,7 @@ class Services:
             ``directory.companions``, over a connection of its own; may be called in any thread.
         newcomers: knows which value rows are young.
         added: which rows were added a moment ago.
+        refresh_room: whose tickets are still to follow.
     """
 
     settings: Settings
@@ -54,6 +56,7 @@ class Services:
     guard: Guard
     newcomers: Newcomers
     added: AddedRows
+    refresh_room: RefreshRoom
 
     def precedence(self) -> Precedence:
         """The precedence settings, with the id of the worker's user.

@@ -37,7 +37,7 @@ from directory.kinds import AnySourceConfig
 from directory.model import SLOTS, source_name
 from mapping import rules
 from mapping.precedence import Precedence
-from mapping.rules import Ruleset
+from mapping.rules import Refresh, Ruleset
 from worker.otobo_names import accept_otobo_names
 from worker.settings_errors import (
     CONFIG_VARIABLE,
@@ -248,6 +248,9 @@ class RuleSettings(BaseModel):
         description="Whether an event that leaves the customer user as it is writes over what "
         "somebody typed since (deviation D16).",
     )
+    refresh: Refresh | None = Field(
+        None, description="Instead of mapping.refresh, for this field alone."
+    )
 
 
 class BreakerSettings(BaseModel):
@@ -288,6 +291,11 @@ class MappingSettings(BaseModel):
     overlong: Literal["cut", "keep"] = Field(
         "cut", description="A text over 3800 characters is cut, or the field kept (D15)."
     )
+    refresh: Refresh = Field(
+        "never",
+        description="Which tickets follow when the data of their customer user or customer change: "
+        "open ones, all, or none, as in OTOBO.",
+    )
 
     def ruleset(self) -> Ruleset:
         """The rules.
@@ -299,7 +307,7 @@ class MappingSettings(BaseModel):
             rule.model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
             for rule in self.rules
         ]
-        return rules.build(self.variables, long, overlong=self.overlong)
+        return rules.build(self.variables, long, overlong=self.overlong, refresh=self.refresh)
 
     @model_validator(mode="after")
     def _can_be_built(self) -> "MappingSettings":

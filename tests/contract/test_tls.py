@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from directory.database import Database, DatabaseFault, open_database
 from directory.database_tls import Protection, TlsOptionError, protection, secured
 from tests.contract.sql_source import no_ticket_engine, sql_config
+from tests.duties import IDLE
 from tests.servers import MariadbServer, PostgresqlServer
 from tests.servers.certificates import write_certificates
 from tests.servers.redis import RedisServer, TlsRedisServer
@@ -263,15 +264,7 @@ def test_an_option_that_cannot_be_understood_is_refused(url: str, says: str) -> 
 
 def by_celery(url: str) -> bool:
     """The connection by which a worker takes messages."""
-    application = app.make_app(
-        lambda: app.configure(url, 60),
-        lambda: pytest.fail("nobody appends"),
-        lambda _: [],
-        lambda: False,
-        lambda: None,
-        lambda: None,
-        lambda: None,
-    )
+    application = app.make_app(lambda: app.configure(url, 60), IDLE)
     try:
         with application.connection_for_read() as connection:
             return bool(connection.default_channel.client.ping())

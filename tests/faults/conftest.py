@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests import servers
+from tests.duties import IDLE
 from tests.faults.figures import Figures
 from tests.faults.forms import FORMS, Form
 from tests.faults.simulator import Simulator
@@ -90,15 +91,7 @@ def ringing(redis_of_faults: servers.RedisServer) -> Iterator[Inbox]:
         caller(application)()
 
     box = Inbox(client, ring)
-    application = make_app(
-        lambda: configure(url, NEVER),
-        lambda: box,
-        lambda _: [],
-        lambda: False,
-        lambda: None,
-        lambda: None,
-        lambda: None,
-    )
+    application = make_app(lambda: configure(url, NEVER), IDLE)
     yield box
     application.close()
     client.close()

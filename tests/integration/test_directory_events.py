@@ -32,7 +32,7 @@ def test_they_leave_the_inbox_beside_those_of_tickets(small_world: World) -> Non
     assert services.inbox.client.xlen(DEAD) == 1, "the malformed one alone"
     ignored = [line for line in logs if line["event"] == "event.ignored"]
     assert [line["type"] for line in ignored] == [RENAMED.type, COMPANY.type]
-    assert "no ticket is refreshed" in ignored[0]["reason"]
+    assert "no field follows" in ignored[0]["reason"]
     assert "anne" not in str(ignored), "whose data changed is told by the audit"
 
 

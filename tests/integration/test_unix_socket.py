@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.duties import IDLE
 from tests.servers.process import find_program
 from worker import admin, app, embed
 from worker.broker import redis_url
@@ -35,15 +36,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 def test_events_are_published_and_a_worker_is_called(url: str) -> None:
-    application = app.make_app(
-        lambda: app.configure(url, 60),
-        lambda: inbox,
-        lambda _: [],
-        lambda: False,
-        lambda: None,
-        lambda: None,
-        lambda: None,
-    )
+    application = app.make_app(lambda: app.configure(url, 60), IDLE)
     inbox = Inbox(connect(url), app.caller(application))
 
     inbox.publish({"type": "ticket.created", "ticket_id": "1"})

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -15,6 +16,7 @@ import redis
 from celery.exceptions import Reject
 from structlog.testing import capture_logs
 
+from tests.duties import IDLE
 from tests.inbox_stats import stats
 from tests.servers import RedisServer
 from worker import dead_letters
@@ -220,15 +222,7 @@ def test_a_worker_goes_on_after_flushall(
 def application(url: str) -> tuple[Any, Inbox]:
     """A producer's end of the application."""
     box = Inbox(connect(url), lambda: None)
-    app = make_app(
-        lambda: configure(url, 60),
-        lambda: box,
-        lambda _: [],
-        lambda: False,
-        lambda: None,
-        lambda: None,
-        lambda: None,
-    )
+    app = make_app(lambda: configure(url, 60), replace(IDLE, inbox=lambda: box))
     return app, box
 
 
@@ -317,15 +311,8 @@ def test_who_saw_something_wait_looks_after_it_with_each_drain_until_nothing_wai
 ) -> None:
     box = Inbox(connect(broker.url), lambda: None)
     again = iter([True, True, False])
-    app = make_app(
-        lambda: configure(broker.url, 60),
-        lambda: box,
-        lambda _: [],
-        lambda: next(again),
-        lambda: None,
-        lambda: None,
-        lambda: None,
-    )
+    duties = replace(IDLE, inbox=lambda: box, come_back=lambda: next(again))
+    app = make_app(lambda: configure(broker.url, 60), duties)
 
     app.tasks["inbox.drain"]()
     assert next(again), "nothing was known to wait"
@@ -340,7 +327,7 @@ def test_a_release_without_redis_is_left_to_the_next_one(broker: RedisServer) ->
     def fail() -> bool:
         raise redis.ConnectionError
 
-    app = make_app(dict, lambda: None, lambda _: [], fail, lambda: None, fail, fail)  # type: ignore[arg-type,return-value]
+    app = make_app(dict, replace(IDLE, come_back=fail))
     with capture_logs() as logs:
         app.tasks["inbox.release"]()
 

@@ -7,9 +7,11 @@ to ``test:open``. Ticket ids go to ``test:begun`` and ``test:done``.
 import functools
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 import redis
 
+from tests.duties import IDLE
 from worker.app import caller, configure, make_app
 from worker.inbox import Entry, Inbox, connect
 from worker.outcomes import Kind, Outcome
@@ -46,23 +48,4 @@ def handle(entries: Sequence[Entry]) -> list[Outcome]:
     return [Outcome(entry.id, int(entry.fields["ticket_id"]), Kind.WRITTEN) for entry in entries]
 
 
-def come_back() -> bool:
-    """Nothing waits."""
-    return False
-
-
-def sweep() -> None:
-    """There is no history here."""
-
-
-def second_look(_: bool) -> None:
-    """No rows are added here."""
-
-
-def watch() -> None:
-    """There is no directory here."""
-
-
-app = make_app(
-    lambda: configure(URL, sweep_every=3600), inbox, handle, come_back, sweep, second_look, watch
-)
+app = make_app(lambda: configure(URL, sweep_every=3600), replace(IDLE, inbox=inbox, handle=handle))

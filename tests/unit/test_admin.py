@@ -14,6 +14,7 @@ from directory.directory import Directory
 from directory.errors import SourceUnavailable
 from directory.model import Absent, Answer, CustomerUser, Found, Unavailable
 from directory.search import Matches, Query, matching
+from tests.duties import IDLE
 from worker import app as ticket_app
 from worker import results
 from worker.admin import configure, make_app
@@ -104,15 +105,7 @@ def test_absent_and_unavailable_are_told_apart() -> None:
 
 
 def test_the_application_knows_admin_tasks_only(app: Celery) -> None:
-    tickets = ticket_app.make_app(
-        dict,
-        lambda: None,
-        lambda _: [],
-        lambda: False,
-        lambda: None,
-        lambda: None,  # type: ignore[arg-type,return-value]
-        lambda: None,
-    )
+    tickets = ticket_app.make_app(dict, IDLE)
     own = {name for name in app.tasks if not name.startswith("celery.")}
 
     assert own == set(CALLS)

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from celery import Celery
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from tests.duties import IDLE
 from worker.app import caller, configure, make_app
 from worker.broker import redis_url
 from worker.inbox import Inbox, connect
@@ -17,22 +19,16 @@ from worker.tickets.store import TicketDatabaseUnavailable
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
+DUTIES = replace(IDLE, inbox=lambda: Inbox(connect(NOWHERE), lambda: None))
+
+
 @pytest.fixture
 def app() -> Celery:
-    inbox = Inbox(connect(NOWHERE), lambda: None)
-
     def interrupted(*_: bool) -> None:
         raise TicketDatabaseUnavailable("OperationalError: refused")
 
-    return make_app(
-        lambda: configure(NOWHERE, 60),
-        lambda: inbox,
-        lambda _: [],
-        lambda: False,
-        interrupted,
-        interrupted,
-        interrupted,
-    )
+    duties = replace(DUTIES, sweep=interrupted, second_look=interrupted, watch=interrupted)
+    return make_app(lambda: configure(NOWHERE, 60), duties)
 
 
 def test_importing_the_application_reads_no_settings() -> None:
@@ -67,9 +63,7 @@ def test_everything_that_beat_asks_for_is_known(app: Celery) -> None:
 
 
 def test_two_applications_do_not_share_their_tasks(app: Celery) -> None:
-    other = make_app(
-        dict, lambda: None, lambda _: [], lambda: False, lambda: None, lambda _: None, lambda: None
-    )
+    other = make_app(dict, DUTIES)
 
     assert app.tasks["inbox.drain"].app is app
     assert other.tasks["inbox.drain"].app is other
@@ -88,15 +82,8 @@ def test_a_task_without_its_database_is_left_to_the_next_one(app: Celery, name: 
 
 def test_a_drain_looks_at_rows_of_its_own_process_and_beat_at_all() -> None:
     looks: list[bool] = []
-    app = make_app(
-        lambda: configure(NOWHERE, 60),
-        lambda: Inbox(connect(NOWHERE), lambda: None),
-        lambda _: [],
-        lambda: False,
-        lambda: None,
-        looks.append,
-        lambda: None,
-    )
+    duties = replace(DUTIES, second_look=looks.append)
+    app = make_app(lambda: configure(NOWHERE, 60), duties)
 
     app.tasks["inbox.drain"]()
     app.tasks["tickets.second_look"]()

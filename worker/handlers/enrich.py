@@ -22,7 +22,15 @@ from mapping.plan import NO_LABELS, prepare
 from mapping.restraint import only_empty, without_losses
 from mapping.values import Several
 from worker import logs, metrics, tracing
-from worker.events import CustomerChanged, MalformedEventError, TicketCreated, TicketEvent, parse
+from worker.events import (
+    CustomerChanged,
+    DirectoryEvent,
+    MalformedEventError,
+    TicketCreated,
+    TicketEvent,
+    parse,
+)
+from worker.handlers.followers import announce
 from worker.handlers.stale_copies import drop_stale_copies
 from worker.inbox import Entry
 from worker.labels import labels_for
@@ -37,7 +45,7 @@ log = structlog.get_logger("fieldfare")
 Hints = Mapping[int, Sequence[EventHint]]
 """What the events of each ticket told, by ticket id."""
 
-NO_REFRESH = "no ticket is refreshed when the data of a customer user or of a customer change"
+NO_REFRESH = "no field follows its customer user (mapping.refresh)"
 
 NO_CUSTOMER_USER = Absent("the ticket has no customer user")
 
@@ -92,7 +100,7 @@ def enrich(entries: Sequence[Entry], services: Services) -> list[Outcome]:
         WritingStopped: the same, until somebody has looked.
     """
     started = time.monotonic()
-    requests, outcomes = _sorted_out(entries)
+    requests, outcomes = _sorted_out(entries, services)
     hints = {ticket_id: _hints(request, services) for ticket_id, request in requests.items()}
     with tracing.batch(entries) as spans:
         verdicts = converge(hints, services) if hints else {}
@@ -114,10 +122,13 @@ def enrich(entries: Sequence[Entry], services: Services) -> list[Outcome]:
     return outcomes
 
 
-def _sorted_out(entries: Sequence[Entry]) -> tuple[Mapping[int, _Request], list[Outcome]]:
+def _sorted_out(
+    entries: Sequence[Entry], services: Services
+) -> tuple[Mapping[int, _Request], list[Outcome]]:
     """What is asked for by ticket id, and an outcome for each entry that is about no ticket."""
     requests: dict[int, _Request] = defaultdict(_Request)
     outcomes: list[Outcome] = []
+    followed: dict[str, DirectoryEvent] = {}
     for entry in entries:
         try:
             event = parse(entry.fields)
@@ -129,8 +140,14 @@ def _sorted_out(entries: Sequence[Entry]) -> tuple[Mapping[int, _Request], list[
             requests[event.ticket_id].entries.append(entry)
             requests[event.ticket_id].events.append(event)
         else:
-            outcomes.append(Outcome(entry.id, None, Kind.IGNORED, reason=NO_REFRESH))
-            log.info("event.ignored", entry=entry.id, type=event.type, reason=NO_REFRESH)
+            followed[entry.id] = event
+    if followed:
+        scheduled = announce(followed.values(), services)
+        kind, reason = (Kind.SCHEDULED, "") if scheduled else (Kind.IGNORED, NO_REFRESH)
+        event_name = f"event.{kind}"
+        for entry_id, event in followed.items():
+            outcomes.append(Outcome(entry_id, None, kind, reason=reason))
+            log.info(event_name, entry=entry_id, type=event.type, reason=reason)
     return requests, outcomes
 
 

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import structlog
@@ -36,27 +37,33 @@ true, only if some are that this process added."""
 log = structlog.get_logger("fieldfare")
 
 
-def register(  # noqa: PLR0913, PLR0917 - what each task calls
-    app: Celery,
-    inbox: Callable[[], Inbox],
-    handle: Handle,
-    come_back: Callable[[], bool],
-    sweep: Callable[[], object],
-    second_look: SecondLook,
-    watch: Callable[[], object],
-) -> None:
-    """Add the ticket tasks to an application.
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What the tasks of a ticket worker do; each is first called after the process has forked.
 
-    Args:
-        app: the application.
-        inbox: this process's inbox; first called after the process has forked.
+    Attributes:
+        inbox: gives this process's inbox.
         handle: handles a batch of entries.
         come_back: probes sources and lets waiting events back into the inbox; says whether it
             should be called again soon.
         sweep: appends events for what the ticket history tells and no event told.
         second_look: called after each drain, and seldom by beat.
         watch: announces whose data changed in the directory.
+        refresh: has some tickets follow their customer users; called after each drain.
     """
+
+    inbox: Callable[[], Inbox]
+    handle: Handle
+    come_back: Callable[[], bool]
+    sweep: Callable[[], object]
+    second_look: SecondLook
+    watch: Callable[[], object]
+    refresh: Callable[[], object]
+
+
+def register(app: Celery, duties: Duties) -> None:
+    """Add the ticket tasks to an application."""
+    inbox = duties.inbox
     stopping = threading.Event()
 
     def stop(**_: Any) -> None:
@@ -71,27 +78,30 @@ def register(  # noqa: PLR0913, PLR0917 - what each task calls
 
     def drain_inbox() -> None:
         """Work on the inbox for about two seconds."""
-        drain(inbox(), consumer(os.getpid()), handle, time.monotonic, stopping.is_set)
+        drain(inbox(), consumer(os.getpid()), duties.handle, time.monotonic, stopping.is_set)
         after_drain()
         look_at_own()
+        follow()
 
-    release, after_drain = _releasing(come_back)
+    release, after_drain = _releasing(duties.come_back)
 
     def tidy() -> None:
         """Remove consumers that died and hold nothing."""
         inbox().remove_dead_consumers()
 
-    look_again = _left_to_the_next("second_look", lambda: second_look(False))
-    look_at_own = _left_to_the_next("second_look", lambda: second_look(True))
+    look_again = _left_to_the_next("second_look", lambda: duties.second_look(False))
+    look_at_own = _left_to_the_next("second_look", lambda: duties.second_look(True))
+
+    follow = _left_to_the_next("refresh", duties.refresh)
 
     tasks: dict[str, Callable[..., None]] = {
         **_producers_tasks(inbox),
         DRAIN: drain_inbox,
         RELEASE: release,
         TIDY: tidy,
-        SWEEP: _left_to_the_next("sweep", sweep),
+        SWEEP: _left_to_the_next("sweep", duties.sweep),
         SECOND_LOOK: look_again,
-        WATCH: _left_to_the_next("watch", watch),
+        WATCH: _left_to_the_next("watch", duties.watch),
     }
     for name, run in tasks.items():
         app.task(name=name, shared=False)(run)  # else it is a task of every application
