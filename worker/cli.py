@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from directory.model import Found, Unavailable
-from worker.commands import customer_users, guard, interrupting, resync, sources
+from worker.commands import customer_users, customers, guard, interrupting, resync, sources
 from worker.commands.admin_worker import admin_worker
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.audit import audit
@@ -192,6 +192,7 @@ def demo(
 
 
 app.add_typer(customer_users.app, name="customer-user")
+app.add_typer(customers.app, name="customer")
 app.add_typer(sources.app, name="source")
 app.add_typer(guard.app, name="guard")
 app.add_typer(resync.app, name="resync")

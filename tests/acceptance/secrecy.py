@@ -15,7 +15,7 @@ from tests.acceptance.processes import Printed
 PASSWORD = "throw-away"
 VALUE = "VALUE-"
 
-SHOWS_VALUES = frozenset({"lookup", "explain"})
+SHOWS_VALUES = frozenset({"lookup", "explain", "customer-user"})
 """Commands that answer with values on standard output; none of them does on standard error."""
 
 HOLDS_VALUES = ("fieldfare:cache:", "fieldfare:celery:celery-task-meta-")

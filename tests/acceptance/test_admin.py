@@ -112,3 +112,30 @@ def test_the_example_of_a_caller_works(installation: Installation, fieldfare: Cl
     )
 
     assert '"UserPhone": "VALUE-42"' in done.stdout
+
+
+def test_commands_of_admins_act_through_the_worker(
+    installation: Installation, fieldfare: Cli
+) -> None:
+    worker = started(fieldfare, "admin-worker")
+    values = ("--firstname", "VALUE-Jane", "--phone", "VALUE-77", "--email", "jane@example.com")
+
+    added = fieldfare("customer-user", "add", "jane", *values, "--source", "crm")
+    changed = fieldfare("customer-user", "update", "jane", "--phone", "VALUE-78", "--json").json
+    shown = fieldfare("customer-user", "show", "JANE").out
+    refused = fieldfare("customer-user", "add", "jane", "--json", exit_code=1)
+    staff = fieldfare("customer-user", "deactivate", "user3", exit_code=1)
+    found = fieldfare("customer-user", "list", "--where", "UserLogin=jane*", "--csv").out
+    tested = fieldfare("source", "test", "--login", "user3").out
+
+    assert added.out == "jane was added to CustomerUser.\n"
+    assert changed["changes"] == {"UserPhone": {"from": "VALUE-77", "to": "VALUE-78"}}
+    assert "VALUE-78" in shown
+    assert refused.json["error"] == "duplicate_login"
+    assert "CustomerUser1" in staff.err
+    assert found.splitlines()[1].startswith("jane,CustomerUser,jane,VALUE-Jane,")
+    assert "found: user3" in tested
+    with installation.redis.client() as client:
+        assert list(client.scan_iter("*task-meta*")) == []
+    assert worker.process.poll() is None
+    assert "VALUE-" not in worker.said()

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.acceptance.processes import COMMAND, Daemon, until
 from tests.docs.pages import ROOT, Block
 from tests.docs.world import World
+from worker.heartbeat import alive
 
 BASH = shutil.which("bash") or "bash"
 
@@ -121,6 +122,9 @@ class Shell:
             return said_as_shown(said, step.shown)
 
         until(printed, f"{step.command} prints\n{step.shown}")
+        if "admin-worker" in step.command:  # commands that follow will not wait for long
+            with self._world.redis.client() as client:
+                until(lambda: alive(client), "the admin worker takes calls")
 
     def close(self) -> None:
         """End what still runs."""

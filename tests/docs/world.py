@@ -74,6 +74,10 @@ EMMA: Mapping[str, object] = {
 MONA = "cn=Mona Lund,ou=people,dc=example,dc=com"
 
 
+ADMINISTERED = (schema.customer_user, schema.customer_company, schema.customer_user_customer)
+"""Tables that pages have commands write to."""
+
+
 class DocumentedSlapd(SlapdServer):
     """slapd with the people of the pages, and enough of Active Directory's schema."""
 
@@ -155,13 +159,15 @@ class World:
         return script
 
     def begin_anew(self) -> None:
-        """Empty Redis, and take back what a worker wrote into tickets."""
+        """Empty Redis, and take back what a worker wrote into tickets, and what an admin added."""
         self.redis.start()
         self.redis.flush()
         line = schema.ticket_history
         with self.otobo.engine.begin() as connection:
             connection.execute(sqlalchemy.delete(schema.dynamic_field_value))
             connection.execute(sqlalchemy.delete(line).where(line.c.create_by == WORKER))
+            for table in ADMINISTERED:
+                connection.execute(sqlalchemy.delete(table).where(table.c.create_by == WORKER))
 
     def add_fields(self, names: set[str]) -> None:
         """Text fields of tickets, where they are not there yet."""

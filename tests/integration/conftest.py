@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from tests.contract.ldap_source import LdapDirectory
+from tests.integration import admin_site
 from tests.integration.world import World
 from tests.otobo import seed
-from tests.servers import RedisServer
+from tests.servers import PostgresqlServer, RedisServer, SlapdServer
 from worker.tickets import schema
 
 
@@ -50,3 +52,23 @@ def small_world(
     made = World(small_ticket_database, redis_server, tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def site(
+    postgresql_server: PostgresqlServer,
+    valkey_server: RedisServer,
+    slapd: SlapdServer,
+    tmp_path: Path,
+) -> Iterator[admin_site.Site]:
+    """A ticket system with customers, for commands of admins; Emma of the staff is in slapd."""
+    valkey_server.start()
+    valkey_server.flush()
+    url = postgresql_server.create_database()
+    staff = LdapDirectory(slapd)
+    staff.add_person("emma", "Emma", "Holm", "emma@example.com", "acme")
+    made = admin_site.build(tmp_path, url, valkey_server, slapd)
+    yield made
+    made.engine.dispose()
+    staff.close()
+    postgresql_server.drop_database(url)

@@ -81,7 +81,7 @@ def settings(tmp_path: Path) -> Path:
 def run(settings: Path) -> Run:
     def invoke(*arguments: str, exit_code: int = 0) -> Result:
         config = {"FIELDFARE_CONFIG": str(settings), "COLUMNS": "100"}
-        done = CliRunner().invoke(cli.app, ["customer-user", *arguments], env=config)
+        done = CliRunner().invoke(cli.app, ["customer-user", *arguments, "--local"], env=config)
         assert done.exit_code == exit_code, done.output
         assert "hunter2" not in done.output
         return done

@@ -1,36 +1,32 @@
-"""``fieldfare customer-user``: which customer users are there, in all sources together?"""
+"""``fieldfare customer-user``: which customer users are there, and what is known of one?"""
 
-import csv
-import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
 
 import typer
 
-from worker.commands import importing
-from worker.commands.answering import Exit, Json, answering, complain
+from worker.commands import (
+    customer_user_customers,
+    customer_user_writes,
+    importing,
+    known,
+    listing,
+)
+from worker.commands.answering import Json, answering
+from worker.commands.calling import Local, call
+from worker.commands.listing import CUSTOMER_USERS, EPILOG, Csv, Limit, Offset
 from worker.settings import load
 
-if TYPE_CHECKING:
-    from directory.directory import Directory
-    from worker.services import Services
-
-app = typer.Typer(help="Find and list customer users, in all sources.", no_args_is_help=True)
-
-Csv = Annotated[
-    bool, typer.Option("--csv", help="Print CSV, with a column for each variable of the Maps.")
-]
-Invalid = Annotated[bool, typer.Option("--invalid", help="Show invalid customer users, too.")]
-Source = Annotated[
-    str | None, typer.Option(metavar="SOURCE", help="Only this source, e.g. CustomerUser1.")
-]
-
-EPILOG = (
-    "Exit codes: 0 found; 1 nobody; 3 a source was not searched, and is named. What the others "
-    "know is shown all the same."
+app = typer.Typer(
+    help="Find, show, add and change customer users, in all sources.", no_args_is_help=True
 )
 
-Told = dict[str, Any]
+Invalid: TypeAlias = Annotated[
+    bool, typer.Option("--invalid", help="Show invalid customer users, too.")
+]
+Source: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="SOURCE", help="Only this source, e.g. CustomerUser1.")
+]
 
 
 @app.command(epilog=EPILOG)
@@ -42,6 +38,7 @@ def find(  # noqa: PLR0913, PLR0917 - one for each option
     ] = None,
     invalid: Invalid = False,
     source: Source = None,
+    local: Local = False,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
@@ -52,18 +49,16 @@ def find(  # noqa: PLR0913, PLR0917 - one for each option
 
     Example: fieldfare customer-user find 'jane+!smith'
     """
-    from worker.handlers import searches  # noqa: PLC0415 - heavy imports only where needed
-
-    def asked(services: "Services") -> Told:
-        return searches.find(services, term=term, limit=limit, invalid=invalid, source=source)
-
-    _answer(asked, as_json=as_json, as_csv=as_csv)
+    listing.one_form(as_json=as_json, as_csv=as_csv)
+    arguments = {"term": term, "limit": limit, "invalid": invalid, "source": source}
+    told = call("customer_user.find", arguments, local=local, as_json=as_json)
+    listing.answer(told, CUSTOMER_USERS, _variables(), as_json=as_json, as_csv=as_csv)
 
 
 @app.command("list", epilog=EPILOG)
 def list_(  # noqa: PLR0913, PLR0917 - one for each option
-    limit: Annotated[int, typer.Option(min=1, help="Most of them.")] = 1000,
-    offset: Annotated[int, typer.Option(min=0, help="How many to leave out before.")] = 0,
+    limit: Limit = 1000,
+    offset: Offset = 0,
     order: Annotated[
         list[str] | None,
         typer.Option(
@@ -82,6 +77,7 @@ def list_(  # noqa: PLR0913, PLR0917 - one for each option
     ] = None,
     invalid: Invalid = False,
     source: Source = None,
+    local: Local = False,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
@@ -89,22 +85,66 @@ def list_(  # noqa: PLR0913, PLR0917 - one for each option
 
     Example: fieldfare customer-user list --where 'UserEmail=*@example.com' --order UserLastname
     """
-    from worker.handlers import searches  # noqa: PLC0415
+    listing.one_form(as_json=as_json, as_csv=as_csv)
+    arguments = {
+        "fields": _fields(where or ()),
+        "order": order or None,
+        "limit": limit,
+        "offset": offset,
+        "invalid": invalid,
+        "source": source,
+    }
+    told = call("customer_user.list", arguments, local=local, as_json=as_json)
+    listing.answer(told, CUSTOMER_USERS, _variables(), as_json=as_json, as_csv=as_csv)
 
-    fields = _fields(where or ())
 
-    def asked(services: "Services") -> Told:
-        return searches.list_(
-            services,
-            fields=fields,
-            order=order or ("UserLogin",),
-            limit=limit,
-            offset=offset,
-            invalid=invalid,
-            source=source,
-        )
+@app.command(
+    epilog="Exit codes: 0 there they are; 1 no source knows the login; 3 something did not answer."
+)
+def show(
+    login: Annotated[str, typer.Argument(help="The login.")],
+    local: Local = False,
+    as_json: Json = False,
+) -> None:
+    """Show all that is known of a customer user, and which customers they belong to.
 
-    _answer(asked, as_json=as_json, as_csv=as_csv)
+    The sources are asked, not the cache. Passwords are never read.
+
+    Example: fieldfare customer-user show jane
+    """
+    from worker import render  # noqa: PLC0415 - heavy imports only where needed
+
+    told = known.customer_user(login, local=local, as_json=as_json)
+    customers = call("customer_user.customers", {"login": login}, local=local, as_json=as_json)
+    validity = known.valid_word(told["attributes"].get("ValidID"))
+    if as_json:
+        render.print_json({**told, "validity": validity, "customers": customers})
+        return
+    written = "writable" if told["writable"] else "read-only"
+    listing.sheet(
+        {
+            "login": told["customer_user"],
+            "source": f"{told['source']}, {written}",
+            "validity": validity,
+            "customers": customer_user_customers.in_words(customers),
+            **{name: listing.text(value) for name, value in told["attributes"].items()},
+        }
+    )
+
+
+for _command in (
+    customer_user_writes.add,
+    customer_user_writes.update,
+    customer_user_writes.activate,
+    customer_user_writes.deactivate,
+    customer_user_writes.set_password,
+    customer_user_writes.rename,
+    customer_user_writes.delete,
+    customer_user_customers.customers,
+    customer_user_customers.permissions,
+):
+    app.command(epilog=customer_user_writes.EPILOG)(_command)
+app.command("import", epilog=importing.EPILOG)(importing.import_)
 
 
 def _fields(where: Sequence[str]) -> dict[str, list[str]]:
@@ -119,81 +159,8 @@ def _fields(where: Sequence[str]) -> dict[str, list[str]]:
     return fields
 
 
-def _answer(asked: "Callable[[Services], Told]", *, as_json: bool, as_csv: bool) -> None:
-    """Ask the directory, and print what it tells."""
-    if as_json and as_csv:
-        raise typer.BadParameter("give --json or --csv, not both", param_hint="--csv")
-    from directory.criteria import WrongCriteria  # noqa: PLC0415
-    from worker import bootstrap, render  # noqa: PLC0415
-
+def _variables() -> list[str]:
+    """The variables of all sources, in the order of their Maps."""
     with answering():
-        services = bootstrap.build(load())
-        try:
-            told = asked(services)
-        except WrongCriteria as error:
-            complain(str(error))
-            raise typer.Exit(Exit.USAGE) from None
-    if as_json:
-        render.print_json(told)
-    elif as_csv:
-        _write_csv(told, services.directory)
-    else:
-        _show(told)
-    if told["unanswered"]:
-        raise typer.Exit(Exit.UNAVAILABLE)
-    if not told["customer_users"]:
-        raise typer.Exit(Exit.NO)
-
-
-def _show(told: Told) -> None:
-    from worker import render  # noqa: PLC0415
-
-    if told["customer_users"]:
-        rows = render.table("login", "name", "source")
-        for one in told["customer_users"]:
-            rows.add_row(render.plain(one["login"]), render.plain(one["name"]), one["source"])
-        render.show(rows)
-    _say_what_is_missing(told)
-
-
-def _write_csv(told: Told, directory: "Directory") -> None:
-    """A line for each, with the variables of all sources in the order of their Maps."""
-    names = dict.fromkeys(
-        name
-        for source in directory.sources
-        for name in source.config.storages
-        if name != "UserPassword"
-    )
-    lines = csv.writer(sys.stdout, lineterminator="\n")
-    lines.writerow(["login", "source", *names])
-    for one in told["customer_users"]:
-        values = (one["attributes"].get(name, "") for name in names)
-        lines.writerow([one["login"], one["source"], *map(_cell, values)])
-    _say_what_is_missing(told)
-
-
-def _cell(value: Any) -> str:
-    match value:
-        case str():
-            return value
-        case list():
-            return ", ".join(value)
-        case _:
-            return "(not text)"
-
-
-def _say_what_is_missing(told: Told) -> None:
-    """Beside the results, so that no program takes it for one of them."""
-    for one in told["unanswered"]:
-        complain(f"{one['source']} was not searched: {one['reason']}")
-    if told["more"]:
-        number = len(told["customer_users"])
-        complain(
-            f"there are more than these {number}, in {', '.join(told['more'])}; "
-            "--limit shows more, a narrower search fewer"
-        )
-    if not told["customer_users"] and not told["unanswered"]:
-        complain("nobody was found")
-
-
-app.command("import", epilog=importing.EPILOG)(importing.import_)
+        configs = load().source_configs()
+    return [name for config in configs for name in config.storages]

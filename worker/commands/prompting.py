@@ -6,6 +6,7 @@ what a command prints can be piped.
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from getpass import getpass
 
 import typer
 from rich.console import Console
@@ -144,7 +145,9 @@ def _line(label: str, hint: str, *, hidden: bool = False) -> str:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     question = f"{label} [{hint}]: " if hint else f"{label}: "
     try:
-        return console.input(question, markup=False, password=hidden)
+        if hidden:  # asks when nothing is shown any more, and throws away what was typed before
+            return getpass(question, stream=sys.stderr)
+        return console.input(question, markup=False)
     except EOFError:
         console.print()
         complain("nothing was written")

@@ -74,29 +74,29 @@ def try_(
     Raises:
         Refused: there is no such source.
     """
-    return {"sources": [_tested(one, login) for one in chosen(services.directory.sources, source)]}
+    asked = services.directory.sources
+    if source is not None:
+        config = meant([one.config for one in asked], source)
+        asked = [one for one in asked if one.config.slot == config.slot]
+    return {"sources": [_tested(one, login) for one in asked]}
 
 
-def chosen(
-    sources: Sequence[CustomerUserSource], named: str | None
-) -> Sequence[CustomerUserSource]:
-    """All sources, or the one that somebody means.
+def meant(configs: Sequence[SourceConfig], named: str) -> SourceConfig:
+    """The source that somebody means.
 
     Args:
-        sources: those that there are.
-        named: ``CustomerUser1``, its number (0 for the first), or its name; None means all.
+        configs: of all sources.
+        named: ``CustomerUser1``, its number (0 for the first), or its name; case does not count.
 
     Raises:
         Refused: there is no such source.
     """
-    if named is None:
-        return sources
-    meant = named.lower()
+    text = named.lower()
     slots = {slot or "0": slot for slot in SLOTS} | {f"customeruser{slot}": slot for slot in SLOTS}
-    for one in sources:
-        if slots.get(meant) == one.config.slot or meant == one.config.name.lower() != "":
-            return [one]
-    known = ", ".join(_called(one.config) for one in sources)
+    for config in configs:
+        if slots.get(text) == config.slot or text == config.name.lower() != "":
+            return config
+    known = ", ".join(map(_called, configs))
     raise Refused("unknown_source", f"there is no source {named}; there are: {known or 'none'}")
 
 
