@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import ColumnClause, Connection, column, table
 
-from directory.database import Database
+from directory.database import Database, describe
 from directory.halving import ask_in_halves
 from directory.membership import one_of, sent
 from directory.refusals import Refused
@@ -77,7 +77,8 @@ class Assignments:
                     field="CustomerID",
                 )
             for error in insert(connection, _WRITABLE, [row], author).values():
-                raise error
+                problem = f"the table {TABLE} refuses it: {describe(error)}"
+                raise Refused("refused_by_database", problem)
 
         transact(self._database, work, turn=TABLE)
 

@@ -25,6 +25,7 @@ from directory.transactions import OutcomeUnknown, transact
 from directory.write_rules import Verdict, check_add, check_update
 from directory.write_sql import (
     RowGone,
+    TableColumn,
     WritableTable,
     insert,
     table_columns,
@@ -81,7 +82,8 @@ def add(
     """
     target = _writable(customers, source)
     with _named(target):
-        place = _place(target)
+        columns = table_columns(target.database, target.config.table)
+        place = _place(target, columns)
     if any(entry.variable == VALID for entry in place.entries):
         values = {VALID: "valid", **values}  # as the screen has it at first
     if isinstance(given := values.get(place.key), str):
@@ -98,7 +100,8 @@ def add(
         added = _row(target, connection, customer_id)
         if added is not None:
             raise _duplicate(added, place.key)
-        for error in insert(connection, _table(target), [verdict.columns], author).values():
+        cells = [_cells(verdict.columns, columns)]
+        for error in insert(connection, _table(target), cells, author).values():
             raise _refusal(target, connection, error, customer_id)
         return _stored(target, connection, customer_id)
 
@@ -137,7 +140,8 @@ def update_company(  # noqa: PLR0913 - an update can be asked for in so many way
         raise _unknown(customer_id)
     source = _writable(customers, company.source)
     with _named(source):
-        place = _place(source)
+        columns = table_columns(source.database, source.config.table)
+        place = _place(source, columns)
     if replace:
         values = {place.key: company.customer_id, **values}
     _keep_id(place, company, values)
@@ -157,7 +161,7 @@ def update_company(  # noqa: PLR0913 - an update can be asked for in so many way
         _insist(verdict)
         if not verdict.columns:
             return verdict, row.attributes
-        cells = {row.customer_id: verdict.columns}
+        cells = {row.customer_id: _cells(verdict.columns, columns)}
         for error in update(connection, _table(source), cells, author).values():
             raise _refusal(source, connection, error, row.customer_id)
         return verdict, _stored(source, connection, row.customer_id)
@@ -216,16 +220,15 @@ def _named(source: CompanySource) -> Iterator[None]:
         raise source.fault(fault.reason) from None
 
 
-def _place(source: CompanySource) -> Place:
+def _place(source: CompanySource, columns: Mapping[str, TableColumn]) -> Place:
     config = source.config
     named = (row.variable for row in config.map if row.storage == config.customer_company_key)
-    lengths = table_columns(source.database, config.table)
     return Place(
         source=source.name,
         entries=tuple(row for row in config.map if row.storage_type != "dynamic_field"),
         key=next(named, CUSTOMER_ID),
         selections=config.selections,
-        lengths={name: one.length for name, one in lengths.items() if one.length is not None},
+        lengths={name: one.length for name, one in columns.items() if one.length is not None},
         validity=validity(source.tickets),
     )
 
@@ -263,6 +266,16 @@ def _version(attributes: Attributes) -> str:
 def _table(source: CompanySource) -> WritableTable:
     config = source.config
     return WritableTable(config.table, config.customer_company_key, stamped=not config.foreign_db)
+
+
+def _cells(
+    row: Mapping[str, str | int], columns: Mapping[str, TableColumn]
+) -> dict[str, str | int | None]:
+    """The values as the columns can hold them: no number and no date is empty text."""
+    return {
+        name: None if value == "" and name in columns and not columns[name].text else value
+        for name, value in row.items()
+    }
 
 
 def _insist(verdict: Verdict) -> None:

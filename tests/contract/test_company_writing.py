@@ -249,6 +249,31 @@ def test_each_customer_is_written_where_it_stands(tickets: Engine, firms: str) -
     assert refused(deactivate, customers, "zeta", NOW) == ("unknown_field", "ValidID")
 
 
+def test_a_table_of_ones_own_keeps_its_rules(tickets: Engine, ticket_database: str) -> None:
+    with tickets.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE firms (firm_no VARCHAR(20) PRIMARY KEY, label VARCHAR(100) NOT NULL, "
+            "town VARCHAR(100), since DATE, CONSTRAINT a_name CHECK (label <> 'nobody'))"
+        )
+    rows = {**FIRMS["map"], "CustomerCompanySince": "since"}
+    customers = opened(tickets, {**FIRMS, "slot": "", "url": ticket_database, "map": rows})
+    values = {"CustomerID": "zeta", "CustomerCompanyName": "Zeta"}
+    nobody = {"CustomerCompanyName": "nobody"}
+
+    company_writing.add(customers, values, THEN)
+    error = refused(company_writing.add, customers, {**values, **nobody, "CustomerID": "x"}, THEN)
+    update = company_writing.update_company
+    update(customers, "zeta", {"CustomerCompanySince": "2026-11-01"}, NOW)
+    since = get(customers, "zeta").attributes.get("CustomerCompanySince")
+    update(customers, "zeta", {"CustomerCompanySince": ""}, NOW)
+
+    assert error == ("refused_by_database", "")
+    assert refused(update, customers, "zeta", nobody, NOW) == error
+    assert since == "2026-11-01"
+    assert "CustomerCompanySince" not in get(customers, "zeta").attributes
+    customers.source("CustomerCompany").database.close()
+
+
 def test_a_read_only_source_is_not_written_to(tickets: Engine, firms: str) -> None:
     add(opened(tickets))
     customers = opened(tickets, {"read_only": True}, {**FIRMS, "url": firms, "read_only": True})
