@@ -93,10 +93,13 @@ def _show(found: "Sequence[Kept]", *, as_json: bool) -> None:
     if not found:
         complain("there is no line")
         return
-    rows = render.table("time (UTC)", "who", "call", "about", "source", "fields", "outcome")
-    rows.columns[0].no_wrap = True
+    rows = render.table("time (UTC)", "who asked", "for what", "outcome")
+    rows.columns[0].no_wrap = rows.columns[-1].no_wrap = True
     for one in found:
-        rows.add_row(*map(render.plain, _cells(one)))
+        time, who, call, about, where, fields, outcome = _cells(one)
+        what = (call, about, f"{where}: {fields}" if where and fields else where or fields)
+        cells = (time, who, "\n".join(filter(None, what)), outcome)
+        rows.add_row(*map(render.plain, cells))
     render.show(rows)
 
 
