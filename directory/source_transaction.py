@@ -169,7 +169,11 @@ class SourceTransaction:
             message = f"the database refused it: {describe(error)}"
             return Refused("refused_by_database", message, source=source)
         if columns == (self.keyed.key,):
-            return duplicate_login(login, source)
+            message = (
+                f"the table has the login {login} already, or one that its index takes for the "
+                "same; take another login"
+            )
+            return Refused("duplicate_login", message, field=LOGIN, source=source)
         if columns == (self.config.storages.get(EMAIL),):
             return duplicate_email(source)
         variables = [name for name, column in self.config.storages.items() if column in columns]

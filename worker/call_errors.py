@@ -40,7 +40,10 @@ def told(error: Exception, call: str) -> dict[str, Any]:
             code = "wrong_criteria"
         case SourceUnavailable(slot=slot):
             code, where = "unavailable", {"source": source_name(slot)}
-        case DatabaseFault() | TicketDatabaseUnavailable():
+        case DatabaseFault():
+            code = "unavailable"
+            message = f"a database of the ticket system or of customers did not answer: {error}"
+        case TicketDatabaseUnavailable():
             code = "unavailable"
         case redis.RedisError():
             code, message = "unavailable", f"Redis does not answer: {type(error).__name__}"
