@@ -35,27 +35,28 @@ def make_app(
     return application
 
 
-def configure(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]:
+def configure(redis_url: str, lookup_seconds: float = 0.0, *, queue: str = QUEUE) -> dict[str, Any]:
     """Celery's configuration for calls that want an answer.
 
     Args:
         redis_url: Redis or Valkey, credentials included.
         lookup_seconds: how long all sources together may take to answer.
+        queue: which the calls are sent to.
     """
     common = broker.configuration(redis_url, lookup_seconds)
     return {
         **common,
-        "task_default_queue": QUEUE,
-        "task_queues": {QUEUE: {}},
+        "task_default_queue": queue,
+        "task_queues": {queue: {}},
         # A call is never made twice. Who gets no answer asks again, or not.
         "task_acks_late": False,
         "task_reject_on_worker_lost": False,
         "broker_transport_options": {
             **common["broker_transport_options"],
             # Messages in hand, in keys that a Redis user of ticket workers cannot reach.
-            "unacked_key": f"{QUEUE}.unacked",
-            "unacked_index_key": f"{QUEUE}.unacked_index",
-            "unacked_mutex_key": f"{QUEUE}.unacked_mutex",
+            "unacked_key": f"{queue}.unacked",
+            "unacked_index_key": f"{queue}.unacked_index",
+            "unacked_mutex_key": f"{queue}.unacked_mutex",
         },
         # Who asks sees whether a worker took the call, or it still waits in the queue.
         "task_track_started": True,

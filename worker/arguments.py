@@ -18,6 +18,7 @@ _STRICT = ConfigDict(strict=True, hide_input_in_errors=True)
 _WORDS: Mapping[Any, tuple[str, str]] = {
     str: ("a text", "texts"),
     int: ("a number", "numbers"),
+    float: ("a number", "numbers"),
     bool: ("true or false", "true or false"),
     type(None): ("null", "nulls"),
     Any: ("anything", "anything"),

@@ -25,6 +25,7 @@ from worker.commands.health import health
 from worker.commands.inbox import inbox
 from worker.commands.report import EPILOG as REPORT_EPILOG
 from worker.commands.report import report
+from worker.commands.resync_worker import resync_worker
 from worker.commands.status import status
 from worker.commands.waiting import waiting
 from worker.settings import Settings, load
@@ -197,6 +198,7 @@ app.add_typer(sources.app, name="source")
 app.add_typer(guard.app, name="guard")
 app.add_typer(resync.app, name="resync")
 app.command()(admin_worker)
+app.command()(resync_worker)
 app.command()(audit)
 app.command()(beat)
 app.command()(check)

@@ -2,7 +2,8 @@
 
 A worker is checked against its databases, then it is Celery's prefork pool. The queue says which
 application it runs: ``events`` is a ticket worker, ``admin`` answers questions about customer
-users. No process serves both. A scheduler needs no database; it only rings, in Redis.
+users, ``resync`` fills old tickets. No process serves two. A scheduler needs no database; it only
+rings, in Redis.
 """
 
 import os
@@ -14,7 +15,7 @@ import structlog
 from celery import Celery, signals
 
 from directory.errors import SourceUnavailable
-from worker import admin, app, bootstrap, embed, logs
+from worker import admin, app, bootstrap, embed, logs, resync_app
 from worker.exposed_files import ADVICE, exposed, settings_files
 from worker.services import Services
 from worker.settings import Settings
@@ -23,7 +24,11 @@ from worker.tickets.store import TicketDatabaseUnavailable
 log = structlog.get_logger("fieldfare")
 
 
-APPLICATIONS: Mapping[str, Celery] = {app.QUEUE: app.app, admin.QUEUE: admin.app}
+APPLICATIONS: Mapping[str, Celery] = {
+    app.QUEUE: app.app,
+    admin.QUEUE: admin.app,
+    resync_app.QUEUE: resync_app.app,
+}
 
 
 def run_worker(settings: Settings, *, concurrency: int, beat: bool, queue: str = app.QUEUE) -> None:
@@ -33,7 +38,7 @@ def run_worker(settings: Settings, *, concurrency: int, beat: bool, queue: str =
         settings: the settings; child processes read them again by themselves.
         concurrency: child processes that drain the inbox, or answer.
         beat: also run the scheduler that rings every second and sweeps.
-        queue: whose tasks it knows: ``events`` or ``admin``.
+        queue: whose tasks it knows: ``events``, ``admin`` or ``resync``.
 
     Raises:
         SourceMisconfigured: a source can never work as it is configured.
@@ -41,7 +46,7 @@ def run_worker(settings: Settings, *, concurrency: int, beat: bool, queue: str =
     """
     _log_as_set(settings)
     services = bootstrap.build(settings)
-    if queue == app.QUEUE:
+    if queue != admin.QUEUE:
         check_tickets(services)
     check_sources(services)
 

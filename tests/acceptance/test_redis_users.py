@@ -255,9 +255,38 @@ def test_nobody_else_may_append(server: GuardedServer, user: str, command: str) 
     assert is_refused(server, user, command)
 
 
+def test_old_tickets_are_filled_by_a_user_of_its_own(
+    redis_server: GuardedServer, installation: Installation, cli: Callable[..., Cli]
+) -> None:
+    redis_server.refused()
+    login = installation.people[0]
+    ticket = installation.otobo.create_ticket(login)
+    installation.otobo.add_article(ticket, "EmailCustomer")
+    resync = as_user(cli, installation, "resync")
+    works = resync.start("resync-worker")
+    works.until("worker.started")
+
+    done = resync("resync", "--ticket", str(ticket), "--json").json
+
+    assert (done["state"], done["report"]["tickets"]) == ("done", {"written": 1})
+    assert installation.otobo.values(ticket) == installation.expected(login)
+    works.terminate()
+    assert works.ended() == 0
+    assert redis_server.refused() == []
+
+
 @pytest.mark.parametrize(
     ("user", "command"),
     [
+        ("resync", "XRANGE fieldfare:events - +"),
+        ("resync", "XADD fieldfare:events * type x"),
+        ("resync", "DEL fieldfare:guard"),
+        ("resync", "LPUSH fieldfare:celery:events x"),
+        ("resync", "LPUSH fieldfare:celery:admin x"),
+        ("worker", "LPUSH fieldfare:celery:resync x"),
+        ("worker", "HGETALL fieldfare:job:1"),
+        ("admin", "LPUSH fieldfare:celery:resync x"),
+        ("monitor", "HGETALL fieldfare:job:1"),
         ("worker", "LPUSH fieldfare:celery:admin x"),
         ("worker", "LRANGE fieldfare:celery:admin 0 -1"),
         ("worker", "HGETALL fieldfare:celery:admin.unacked"),

@@ -14,7 +14,7 @@ from tests.servers.process import find_program
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
 
-OURS = ("worker", "admin", "beat")
+OURS = ("worker", "admin", "resync", "beat")
 PROFILES: Mapping[str, tuple[str, ...]] = {
     "": ("valkey", *OURS),
     "demo": ("postgres", "ldap"),

@@ -161,11 +161,12 @@ def test_one_scheduler_and_workers_without_one() -> None:
     assert [command for command in others if "beat" in str(command)] == []
 
 
-def test_the_admin_worker_serves_its_own_queue() -> None:
-    context = command_line(shlex.split(service("admin")["command"]))
+@pytest.mark.parametrize("name", ["admin", "resync"])
+def test_other_workers_serve_queues_of_their_own(name: str) -> None:
+    context = command_line(shlex.split(service(name)["command"]))
 
-    assert context.command.name == "admin-worker"
-    assert service("admin")["environment"]["FIELDFARE_REDIS__USERNAME"] == "admin"
+    assert context.command.name == f"{name}-worker"
+    assert service(name)["environment"]["FIELDFARE_REDIS__USERNAME"] == name
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -175,7 +176,7 @@ def test_our_services_are_asked_for_their_health(name: str) -> None:
     assert command_line(command).command.name == "health"
 
 
-@pytest.mark.parametrize("name", ["worker", "admin"])
+@pytest.mark.parametrize("name", ["worker", "admin", "resync"])
 def test_a_worker_is_given_the_time_that_a_task_may_take(name: str) -> None:
     limit = app.configure("redis://127.0.0.1:6379/0", 60)["task_time_limit"]
 
@@ -249,6 +250,7 @@ def test_nobody_is_given_a_secret_of_others() -> None:
         "valkey": {f"redis_{user}" for user in USERS},
         "worker": {"tickets__password", "redis_worker"},
         "admin": {"tickets__password", "redis_admin"},
+        "resync": {"tickets__password", "redis_resync"},
         "beat": {"redis_worker"},
         "postgres": {"demo_otobo", "tickets__password"},
         "ldap": set(),

@@ -64,6 +64,7 @@ def test_there_is_a_unit_for_each_kind_of_process() -> None:
     assert set(UNITS) == {
         "fieldfare-admin.service",
         "fieldfare-beat.service",
+        "fieldfare-resync.service",
         "fieldfare-worker@.service",
     }
 
@@ -112,6 +113,7 @@ def test_what_is_started_is_one_of_our_commands(name: str) -> None:
     kinds = {
         "fieldfare-admin.service": ("admin-worker", None),
         "fieldfare-beat.service": ("beat", None),
+        "fieldfare-resync.service": ("resync-worker", None),
         "fieldfare-worker@.service": ("worker", False),
     }
     assert (verb, context.params.get("beat")) == kinds[name]
@@ -123,7 +125,9 @@ def test_whatever_ends_is_started_again(name: str) -> None:
     assert "\nStartLimitIntervalSec=0\n" in UNITS[name].read_text()
 
 
-@pytest.mark.parametrize("name", ["fieldfare-admin.service", "fieldfare-worker@.service"])
+@pytest.mark.parametrize(
+    "name", ["fieldfare-admin.service", "fieldfare-resync.service", "fieldfare-worker@.service"]
+)
 def test_a_worker_is_given_the_time_that_a_task_may_take(name: str) -> None:
     limit = app.configure("redis://127.0.0.1:6379/0", 60)["task_time_limit"]
     (stop,) = service(name)["TimeoutStopSec"]
@@ -161,7 +165,7 @@ def test_the_script_makes_every_secret_that_the_units_load() -> None:
     script = (ROOT / "examples/deploy/secrets.sh").read_text()
     loaded = {Path(source).name for name in UNITS for source in secrets(name).values()}
 
-    assert loaded == {"redis_admin", "redis_worker", "tickets__password"}
+    assert loaded == {"redis_admin", "redis_resync", "redis_worker", "tickets__password"}
     assert [name for name in loaded if not re.search(rf"\b{name}\b", script)] == []
 
 

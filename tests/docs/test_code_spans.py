@@ -34,7 +34,7 @@ def spans(pattern: str) -> Sequence[Any]:
 def test_a_command_exists_with_its_options(span: str) -> None:
     words = shlex.split(re.sub(r" \[OPTIONS\]| COMMAND", "", span))[1:]
     # LOGIN, TICKET…, FILE stand for something of the reader's own.
-    words = [re.sub(r"^[A-Z]+…?$", "1", word) for word in words]
+    words = [re.sub(r"^\[?[A-Z]+…?\]?$", "1", word) for word in words]
     context = ROOT_COMMAND.make_context("fieldfare", words) if words else None
     while context is not None and hasattr(context.command, "commands"):
         rest = [*context._protected_args, *context.args]

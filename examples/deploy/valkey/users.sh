@@ -4,7 +4,7 @@
 # Usage: sh users.sh FOLDER [DATABASE] > users.acl
 #
 # FOLDER has the password of each user in a file: redis_producer, redis_worker, redis_admin,
-# redis_monitor. What is printed has only their hashes. DATABASE is the number at the end of
+# redis_resync, redis_monitor. What is printed has only their hashes. DATABASE is the number at the end of
 # redis.url, 0 if nothing is said.
 set -eu
 folder=${1:?say in which folder the passwords are}
@@ -22,6 +22,7 @@ hash() {
 producer=$(hash producer)
 worker=$(hash worker)
 admin=$(hash admin)
+resync=$(hash resync)
 monitor=$(hash monitor)
 
 # What connects a client, and nothing that looks at others or changes the server.
@@ -43,5 +44,6 @@ user default on nopass resetkeys resetchannels -@all +ping
 user producer on #$producer resetkeys resetchannels -@all $connect $emit
 user worker on #$worker resetkeys resetchannels $control $work ~fieldfare:events ~fieldfare:bell ~fieldfare:dead ~fieldfare:waiting:* ~fieldfare:handled ~fieldfare:announced ~fieldfare:sweep ~fieldfare:sweep:* ~fieldfare:cache:* ~fieldfare:sources ~fieldfare:guard ~fieldfare:guard:* ~fieldfare:added ~fieldfare:watch:* ~fieldfare:refresh ~fieldfare:refresh:* ~fieldfare:workers ~fieldfare:worker:* ~fieldfare:celery:events* ~fieldfare:celery:unacked* $celery
 user admin on #$admin resetkeys resetchannels $control &fieldfare:celery:celery-task-meta-* $work ~fieldfare:cache:* ~fieldfare:sources ~fieldfare:workers ~fieldfare:worker:* ~fieldfare:celery:admin* ~fieldfare:celery:celery-task-meta-* ~fieldfare:audit $celery $emit
-user monitor on #$monitor resetkeys resetchannels $control -@all $connect +@transaction +@pubsub +info +time (+@read -@dangerous %R~fieldfare:events %R~fieldfare:dead %R~fieldfare:waiting:* %R~fieldfare:bell %R~fieldfare:sweep %R~fieldfare:sweep:* %R~fieldfare:sources %R~fieldfare:guard %R~fieldfare:workers %R~fieldfare:worker:*) (+xgroup|create %W~fieldfare:events) (+llen ~fieldfare:celery:events* ~fieldfare:celery:admin*) ($work $celery ~fieldfare:celery:monitor.* ~fieldfare:celery:celeryev.*)
+user resync on #$resync resetkeys resetchannels $control &fieldfare:celery:celery-task-meta-* $work (+xlen %R~fieldfare:events) (+hget %R~fieldfare:guard) ~fieldfare:jobs ~fieldfare:jobs:* ~fieldfare:job:* ~fieldfare:cache:* ~fieldfare:sources ~fieldfare:added ~fieldfare:workers ~fieldfare:worker:* ~fieldfare:celery:resync* ~fieldfare:celery:celery-task-meta-* $celery
+user monitor on #$monitor resetkeys resetchannels $control -@all $connect +@transaction +@pubsub +info +time (+@read -@dangerous %R~fieldfare:events %R~fieldfare:dead %R~fieldfare:waiting:* %R~fieldfare:bell %R~fieldfare:sweep %R~fieldfare:sweep:* %R~fieldfare:sources %R~fieldfare:guard %R~fieldfare:workers %R~fieldfare:worker:*) (+xgroup|create %W~fieldfare:events) (+llen ~fieldfare:celery:events* ~fieldfare:celery:admin* ~fieldfare:celery:resync*) ($work $celery ~fieldfare:celery:monitor.* ~fieldfare:celery:celeryev.*)
 ACL
