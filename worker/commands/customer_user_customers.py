@@ -64,24 +64,24 @@ def permissions(
     if as_json:
         render.print_json(told)
         return
-    if told.get("group_support") is False:
+    if told["group_support"] is False:
         complain("CustomerGroupSupport is off: groups decide nothing, and everybody may do all")
-    if note := told.get("note"):
+    if note := told["note"]:
         complain(note)
-    if told["groups"]:
+    if not told["groups"]:
+        complain(f"{told['login']} is in no group")
+    else:
         rows = render.table("group", "ro", "rw", "from")
         for one in told["groups"]:
             rights = ("yes" if one[key] else "" for key in ("ro", "rw"))
             rows.add_row(render.plain(one["group"]), *rights, render.plain(", ".join(one["from"])))
         render.show(rows)
-    else:
-        complain(f"{told['login']} is in no group")
-    if told.get("customers"):
+    if told["customers"]:
         rows = render.table("customer", "name", "from")
         for one in told["customers"]:
             told_of_it = (one["customer_id"], one["name"], ", ".join(one["from"]))
             rows.add_row(*map(render.plain, told_of_it))
-        render.show("", rows)
+        render.show(*([""] if told["groups"] else []), rows)
 
 
 def in_words(told: Mapping[str, Any]) -> str:
