@@ -83,6 +83,7 @@ def add(
         SourceUnavailable: nothing was written. ``SourceOutcomeUnknown``: that is not known.
         DatabaseFault: the ticket system's database or the customers' does not answer; nothing
             was written.
+        Refused: a login cannot be kept as it was given; nothing was written.
     """
     results: dict[int, Added | Refused] = {}
     companions = directory.companions
@@ -208,11 +209,10 @@ def _insert(
     refused = transaction.insert([newcomers[place].cells for place in places])
     results |= {places[index]: refusal for index, refusal in refused.items()}
     added = [newcomers[place] for place in places if place not in results]
-    stored = transaction.find([one.login for one in added])
+    stored = transaction.written([one.login for one in added])
     for place in places:
         if place not in results:
             one = newcomers[place]
-            (there,) = stored[transaction.spelling(one.login)]
             fields = one.verdict.variables
-            results[place] = Added(one.login, source, fields, version(there.attributes))
+            results[place] = Added(one.login, source, fields, version(stored[one.login].attributes))
     return results

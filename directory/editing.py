@@ -146,7 +146,7 @@ def told(
         judged: the edits that were made.
         beside: what was written beside them; None in a dry run, which writes nothing there.
     """
-    now = transaction.find([one.planned.new for one in judged.values()])
+    now = transaction.written([one.planned.new for one in judged.values()])
     fields = {
         entry.variable: entry.storage
         for entry in transaction.config.map
@@ -155,7 +155,6 @@ def told(
     results: dict[int, Updated | Refused] = {}
     for number, one in judged.items():
         new = one.planned.new
-        there = next(row for row in now[transaction.spelling(new)] if row.login == new)
         written = fields.values() if beside is None else beside.fields.get(new, ())
         results[number] = Updated(
             login=new,
@@ -166,7 +165,7 @@ def told(
                 for name in one.verdict.variables
                 if name not in fields or fields[name] in written
             ),
-            version=version(there.attributes),
+            version=version(now[new].attributes),
             moved=None if beside is None else beside.moved.get(new),
         )
     return results
@@ -180,13 +179,12 @@ def _judge(
     refused: dict[int, Updated | Refused],
 ) -> dict[int, Judged]:
     config = transaction.config
-    locked = transaction.find([one.login for one in planned.values()], lock=True)
+    locked = transaction.read([one.login for one in planned.values()], lock=True)
     new = [one.new for one in planned.values() if one.new != one.login]
     present = transaction.find(new) if new else {}
     judged: dict[int, Judged] = {}
     for number, one in planned.items():
-        rows = locked.get(transaction.spelling(one.login), ())
-        mine = [row for row in rows if row.login == one.login]
+        mine = locked.get(one.login, ())
         try:
             if len(mine) != 1:
                 raise _not_one(one.login, config.source_name, len(mine))

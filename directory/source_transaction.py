@@ -4,8 +4,8 @@ They are read and locked, looked for by address, added and changed. Whether that
 decided by who holds the transaction (``directory.adding``, ``directory.updating``).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -15,7 +15,7 @@ from directory.database import Database, DatabaseFault, describe
 from directory.halving import ask_in_halves
 from directory.model import Attributes
 from directory.refusals import Refused
-from directory.rows import KeyedTable, rows_in_transaction
+from directory.rows import KeyedTable, Row, rows_in_transaction
 from directory.search import searchable
 from directory.write_sql import (
     RowGone,
@@ -60,25 +60,49 @@ class SourceTransaction:
     keyed: KeyedTable
     columns: Mapping[str, TableColumn]
 
-    def find(self, logins: Iterable[str], *, lock: bool = False) -> Mapping[str, Sequence[Stored]]:
-        """Whoever has one of these logins, by ``KeyedTable.spelling``; nobody is missing.
+    def find(self, logins: Iterable[str]) -> Mapping[str, Sequence[Stored]]:
+        """Whoever has one of these logins, by ``spelling``; nobody is missing.
 
         Args:
             logins: any number that the column can hold.
+        """
+        rows = rows_in_transaction(self.database, self.connection, self.keyed, logins)
+        return {spelling: self._stored(found) for spelling, found in rows.items()}
+
+    def read(self, logins: Iterable[str], *, lock: bool = False) -> Mapping[str, Sequence[Stored]]:
+        """Whoever has exactly these logins, by login; an index finds them, whatever case counts.
+
+        Args:
+            logins: as the source spells them.
             lock: nobody else may change them until the transaction ends.
         """
-        found = rows_in_transaction(self.database, self.connection, self.keyed, logins, lock=lock)
-        storages = self.config.storages
-        return {
-            spelling: [
-                Stored(
-                    str(row[self.keyed.key]),
-                    {name: row[column] for name, column in storages.items() if column in row},
-                )
-                for row in rows
-            ]
-            for spelling, rows in found.items()
-        }
+        exactly = replace(self.keyed, exact=True)
+        rows = rows_in_transaction(self.database, self.connection, exactly, logins, lock=lock)
+        return {login: self._stored(found) for login, found in rows.items()}
+
+    def written(self, logins: Collection[str]) -> Mapping[str, Stored]:
+        """Those who were just written, as they stand there now, by login.
+
+        Raises:
+            Refused: the database keeps a login otherwise than it was given: roll back.
+        """
+        found = self.read(logins)
+        for login in logins:
+            if len(found.get(login, ())) != 1:
+                source = self.config.source_name
+                message = f"{source} keeps the login {login} otherwise than given; take another"
+                raise Refused("refused_by_database", message, field=LOGIN, source=source)
+        return {login: rows[0] for login, rows in found.items()}
+
+    def _stored(self, rows: Sequence[Row]) -> Sequence[Stored]:
+        columns = self.config.storages
+        return [
+            Stored(
+                str(row[self.keyed.key]),
+                {name: row[column] for name, column in columns.items() if column in row},
+            )
+            for row in rows
+        ]
 
     def spelling(self, login: str) -> str:
         """The login as the source compares it."""

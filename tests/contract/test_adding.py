@@ -8,6 +8,7 @@ import pytest
 
 from directory.adding import Added, add
 from directory.errors import SourceUnavailable
+from directory.model import Absent
 from directory.refusals import Refused
 from directory.sql import SqlSource
 from tests.contract.customer_users import AUTHOR, World, person
@@ -173,3 +174,17 @@ def test_dynamic_fields_of_a_source_elsewhere_stand_in_the_ticket_system(
 
     assert isinstance(result, Added)
     assert directory.find(["a"])["a"].customer_user.attributes["DynamicField_Nick"] == "Ace"
+
+
+# The others keep blanks at the end, or have no such type.
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_login_that_the_table_keeps_otherwise_is_refused(
+    world: World, elsewhere: SqlDirectory
+) -> None:
+    elsewhere.execute("ALTER TABLE people ALTER login TYPE CHAR(20)")
+    source = elsewhere.source(slot="1")
+
+    with pytest.raises(Refused, match="keeps the login"):
+        add(world.directory(source), source, [{"UserLogin": "jane "}], AUTHOR)
+
+    assert isinstance(source.find(["jane"])["jane"], Absent)

@@ -802,3 +802,13 @@ def test_state_reprs_show_no_values(otobo: Otobo, store: SqlTicketStore) -> None
     state: TicketState = store.load([ticket_id], ["Phone"]).tickets[ticket_id]
 
     assert "private" not in repr(state)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_postgresql_does_not_compile_look_ups(database_url: str) -> None:
+    engine = ticket_engine(database_url)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW jit").scalar() == "off"
+        connection.rollback()
+        assert connection.exec_driver_sql("SHOW jit").scalar() == "off"
+    engine.dispose()

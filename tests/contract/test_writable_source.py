@@ -44,7 +44,7 @@ def insert(source: WritableSource, *rows: Mapping[str, Any]) -> Mapping[int, Ref
 
 def change(source: WritableSource, rows: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Refused]:
     def work(transaction: SourceTransaction) -> Mapping[str, Refused]:
-        transaction.find(rows, lock=True)
+        transaction.read(rows, lock=True)
         return transaction.update(rows)
 
     return source.transact(work, AUTHOR)

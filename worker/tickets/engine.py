@@ -38,6 +38,9 @@ DRIVERS = {
 }
 """The driver for each kind of database; both MariaDB and MySQL announce themselves on connect."""
 
+HAS_JIT = 110000
+"""The first version of PostgreSQL that compiles statements, as its driver writes it."""
+
 REPEATABLE_STATES = {"40001", "40P01", "55P03"}  # serialisation, deadlock, lock not available
 REPEATABLE_NUMBERS = {1020, 1205, 1213}  # record changed, lock wait timeout, deadlock
 _NOT_CONNECTED = {"", "2003", "2026"}
@@ -136,6 +139,11 @@ def ticket_engine(
         def connect(_: Dialect, __: object, args: Any, options: Any) -> ImpatientConnection:
             connection = ImpatientConnection.connect(*args, **options)
             connection.patience = deadline
+            if connection.info.server_version >= HAS_JIT:
+                # A statement without an index has to walk one, which is priced so high that the
+                # server would compile it first, for half a second.
+                connection.execute("SET jit = off")
+                connection.commit()
             return connection
 
         event.listen(engine, "do_connect", connect)
