@@ -1,17 +1,28 @@
 """Did a step end as it was recorded, or as ``deviations.toml`` says? What differs is told."""
 
+import dataclasses
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.conformance import history_rules
+from tests.conformance import directory_writes, history_rules
 from tests.conformance.deviations import Deviation
 from tests.conformance.directory_calls import meaning
+from tests.conformance.directory_writes import Rows
 from tests.conformance.history_rules import Allowed
 from tests.conformance.observation import Observation, canonical, recorded_rows
 from tests.conformance.player import Player
 from tests.conformance.recordings import Case, Json, Step, ticket_of
+from tests.conformance.said import Said
+from tests.otobo import WORKER
+
+NOW = "{NOW}"
+"""What stands in a recording for the moment of the run."""
+
+ASSIGNMENTS = "customer_user_customer"
+"""The table of further customers of customer users."""
 
 _MOST = 300
 """Characters of a value in a message."""
@@ -51,6 +62,8 @@ class Comparison:
             else:
                 yield f"there is no ticket {name}"
         self.before.update(seen)
+        if self.case.topic == directory_writes.TOPIC:
+            yield from self._tables(step, player, entries)
         yield from self._results(step, player, [one for one in entries if one.result is not None])
 
     def _ticket(
@@ -153,13 +166,14 @@ class Comparison:
         )
 
     def _results(self, step: Step, player: Player, listed: Sequence[Deviation]) -> Iterator[str]:
-        for number, said in player.said.items():
+        for number, answer in player.said.items():
             call = step.calls[number]
             recorded = step.expect.get("result")
             if step.several and isinstance(recorded, list):
                 recorded = recorded[number]
-            theirs = meaning(call["method"], recorded)
-            place = f"result of {call['method']}"
+            name = str(call.get("method") or call.get("do") or call["op"])
+            theirs, said = self._without_provenance(meaning(name, recorded), answer)
+            place = f"result of {name}"
             for entry in listed:
                 instead = _instead(theirs, entry.result)
                 if said.agrees(theirs):
@@ -172,6 +186,78 @@ class Comparison:
                 yield _differs(place, theirs, said.result) + (said.reason and f" ({said.reason})")
         if listed and not player.said:
             yield "a result is listed, and the step calls nothing that is compared"
+
+    def _without_provenance(self, theirs: Any, said: Said) -> tuple[Any, Said]:
+        """What was said of rows that were written, without who wrote them, and when.
+
+        It is the worker's user here, whoever asked (D27).
+        """
+        ours = said.result
+        if self.case.topic != directory_writes.TOPIC or not isinstance(ours, Mapping):
+            return theirs, said
+        varying = {name for name, value in (theirs or {}).items() if value == NOW}
+        for name in ("CreateBy", "ChangeBy"):
+            if name in ours and ours[name] == str(WORKER):
+                varying.add(name)
+                self.rules.add("D27")
+        kept = {name: value for name, value in ours.items() if name not in varying}
+        left = {name: value for name, value in (theirs or {}).items() if name not in varying}
+        return left, dataclasses.replace(said, result=kept)
+
+    def _tables(self, step: Step, player: Player, entries: Sequence[Deviation]) -> Iterator[str]:
+        """The rows of all tables that were recorded."""
+        tables: Json = step.expect.get("tables") or {}
+        listed = {name: entry for entry in entries for name in entry.tables}
+        for name in listed.keys() - tables.keys():
+            yield f"rows of {name} are listed, and the case has none here"
+        for name, recorded in tables.items():
+            theirs = [directory_writes.canonical(row) for row in recorded]
+            columns = {key for row in recorded for key in row}
+            ours = directory_writes.rows_of(player, name, columns)
+            self._compare_passwords(theirs, ours)
+            if name == ASSIGNMENTS:
+                self._take_along(theirs, player.renamed)
+            entry = listed.get(name)
+            instead = theirs if entry is None else _listed_rows(theirs, entry.tables[name])
+            expected, came = map(directory_writes.in_order, (instead, ours))
+            if entry is not None and came == directory_writes.in_order(theirs):
+                yield f"rows of {name} agree with OTOBO, and are listed under {entry.rule}"
+            elif came != expected:
+                lacking = [row for row in expected if row not in came]
+                surplus = [row for row in came if row not in expected]
+                yield _differs(f"rows of {name}", lacking, surplus)
+            elif entry is not None:
+                self.rules.add(entry.rule)
+
+    def _take_along(self, theirs: Rows, renamed: Mapping[str, str]) -> None:
+        """OTOBO leaves the assignments of a renamed customer user behind; here they move (D24)."""
+        for row in theirs:
+            if row["user_id"] in renamed:
+                row["user_id"] = renamed[row["user_id"]]
+                self.rules.add("D24")
+
+    def _compare_passwords(self, theirs: Rows, ours: Rows) -> None:
+        """A hash is another one with each run; that it has another form is D13."""
+        stored = {row.get("login"): row for row in ours}
+        for row in theirs:
+            told = re.fullmatch(r"\{HASH .*len (\d+)\}", row.get("pw", ""))
+            mine = stored.get(row.get("login"), {})
+            if told is not None and "pw" in mine:
+                if len(mine["pw"]) != int(told[1]):
+                    self.rules.add("D13")
+                row["pw"] = mine["pw"] = "{HASH}"
+
+
+def _listed_rows(theirs: Rows, listed: Mapping[str, Any]) -> Rows:
+    """Recorded rows with what is listed of them by login; ``false`` stands for no row."""
+    rows = {row["login"]: row for row in theirs}
+    for login, columns in listed.items():
+        if columns is False:
+            rows.pop(login, None)
+        else:
+            merged = {"login": login, **rows.get(login, {}), **columns}
+            rows[login] = {name: value for name, value in merged.items() if value != ""}
+    return [*rows.values()]
 
 
 def tickets_of(step: Step) -> set[str]:

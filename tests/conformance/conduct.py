@@ -9,7 +9,6 @@ from pathlib import Path
 
 from tests.conformance.comparison import Comparison
 from tests.conformance.deviations import Listed
-from tests.conformance.directory_calls import NOT_YET_TOPICS, NotYet
 from tests.conformance.observation import Observation, observe
 from tests.conformance.player import CannotPlay, Player
 from tests.conformance.recordings import Case
@@ -23,7 +22,6 @@ class End(StrEnum):
     AGREES = "agrees"
     DEVIATES = "deviates as listed"
     FAILS = "fails"
-    NOT_YET = "not yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,49 +31,37 @@ class Verdict:
     Attributes:
         problems: what differs, with the number of the step.
         rules: the rules of ``deviations.toml`` that explain what differed.
-        lacking: what Fieldfare does not have yet and the case needs.
     """
 
     case: Case
     end: End
     problems: Sequence[str] = ()
     rules: Sequence[str] = ()
-    lacking: Sequence[str] = ()
 
 
 def conduct(world: World, case: Case, listed: Listed) -> Verdict:
     """Play a case."""
-    if case.topic in NOT_YET_TOPICS:
-        return Verdict(case, End.NOT_YET, lacking=[case.topic])
     problems = list(listed.problems.get(case.id, ()))
-    lacking: list[str] = []
     comparison = Comparison(case)
     try:
         world.reset(case)
         with _folder() as folder, Fieldfare(world, case, folder) as fieldfare:
-            problems += _steps(Player(world, case, fieldfare), comparison, listed, lacking)
+            problems += _steps(Player(world, case, fieldfare), comparison, listed)
             if problems and fieldfare.refusal:
                 problems.append(f"the worker does not start: {fieldfare.refusal}")
     except Exception as error:  # noqa: BLE001 - whatever it is, the other cases are to be played
         problems.append(f"cannot be played: {type(error).__name__}: {error}")
     if problems:
-        return Verdict(case, End.FAILS, problems, lacking=lacking)
-    if lacking:
-        return Verdict(case, End.NOT_YET, lacking=lacking)
+        return Verdict(case, End.FAILS, problems)
     rules = sorted(comparison.rules)
     return Verdict(case, End.DEVIATES if rules else End.AGREES, rules=rules)
 
 
-def _steps(
-    player: Player, comparison: Comparison, listed: Listed, lacking: list[str]
-) -> Iterator[str]:
+def _steps(player: Player, comparison: Comparison, listed: Listed) -> Iterator[str]:
     newest: dict[str, int] = {}
     for step in player.case.steps:
         try:
             player.play(step)
-        except NotYet as error:
-            lacking.append(str(error))
-            continue
         except (CannotPlay, Stuck) as error:
             yield f"step {step.number}: cannot be played: {error}"
             return

@@ -9,6 +9,7 @@ Each entry names a case, a step (or several), the rule, and what Fieldfare gives
     fields = { CFirst = "Jane", "T2.CPhone" = "" }   # an empty text is no value
     result = { UserFullname = "Jane Doe" }           # of a call: the keys that differ, or all of it
     history = ["%%FieldName%%…"]                     # all field lines of the step, of ticket T1
+    tables.customer_user.jdoe = { title = "Dr." }    # what differs of a row; false = there is none
 
 An entry whose case agrees after all fails, and so does one without a rule.
 """
@@ -25,7 +26,9 @@ from tests.conformance.recordings import UnreadableCases
 FILE = "deviations.toml"
 
 _RULE = re.compile(r"D([1-9]|[12][0-9]|3[0-2])")
-_KEYS = frozenset({"case", "step", "rule", "why", "fields", "result", "history", "database"})
+_KEYS = frozenset(
+    {"case", "step", "rule", "why", "fields", "result", "history", "tables", "database"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Deviation:
         fields: values by ticket and field; empty = no value.
         result: what a call means here; None if its result agrees.
         history: names of the field lines of ticket T1; None if they follow the rules.
+        tables: columns that differ, by table and login; no columns at all where there is no row.
         database: the entry counts only with the ticket system's database there.
     """
 
@@ -45,6 +49,7 @@ class Deviation:
     fields: Mapping[tuple[str, str], Any] = field(default_factory=dict)
     result: Any = None
     history: Sequence[str] | None = None
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     database: str = ""
 
 
@@ -107,8 +112,8 @@ def _problems(raw: Mapping[str, Any]) -> Iterable[str]:
         yield "an entry names no step"
     if not _RULE.fullmatch(str(raw.get("rule") or "")):
         yield "an entry names no rule (D1 … D32)"
-    if not raw.keys() & {"fields", "result", "history"}:
-        yield "an entry says nothing of what comes instead (fields, result, history)"
+    if not raw.keys() & {"fields", "result", "history", "tables"}:
+        yield "an entry says nothing of what comes instead (fields, result, history, tables)"
     for key in sorted(raw.keys() - _KEYS):
         yield f"an entry has an unknown key {key}"
 
@@ -125,5 +130,6 @@ def _entry(case: str, step: int, raw: Mapping[str, Any]) -> Deviation:
         fields=fields,
         result=raw.get("result"),
         history=raw.get("history"),
+        tables=raw.get("tables", {}),
         database=raw.get("database", ""),
     )

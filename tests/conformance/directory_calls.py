@@ -9,34 +9,15 @@ from typing import Any
 
 from directory.model import Found, Unavailable
 from directory.source_list import source_list
-from tests.conformance import directory_searches
+from tests.conformance import directory_searches, directory_writes
 from tests.conformance.recordings import Json
 from tests.conformance.said import Said
 from worker.services import Services
-
-NOT_YET_TOPICS = frozenset({"directory_write"})
-"""Topics that come with the admin task set."""
-
-NOT_YET = frozenset(
-    {
-        "CustomerUserCacheClear",
-        "GenerateRandomPassword",
-        "GetPreferences",
-        "SearchPreferences",
-        "SetPassword",
-        "SetPreferences",
-    }
-)
-"""Methods that come with the admin task set."""
 
 NOT_COMPARED = frozenset({"Config", "CompanyConfig", "UserPassword"})
 """Keys of a customer user that Fieldfare never hands out: settings and password hashes (D18)."""
 
 UNAVAILABLE = "unavailable"
-
-
-class NotYet(Exception):
-    """A step needs what comes with the admin task set."""
 
 
 def ask(services: Services, method: str, args: Json) -> Said:
@@ -57,7 +38,7 @@ def meaning(method: str, result: Any) -> Any:
         return result or ""
     if method == "CustomerSearchDetail":
         return [] if result is None else result
-    return result
+    return directory_writes.meaning(method, result)
 
 
 def _attributes(given: Mapping[str, Any]) -> dict[str, Any]:

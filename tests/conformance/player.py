@@ -8,23 +8,23 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import ldap3
 
-from tests.conformance import customer_users
-from tests.conformance.directory_calls import NOT_YET, NotYet, ask
+from tests.conformance import customer_users, directory_writes
+from tests.conformance.directory_calls import ask
 from tests.conformance.recordings import Case, Json, Step, ticket_of
 from tests.conformance.said import Said
 from tests.conformance.worker_side import Fieldfare, Stuck, screen_of
 from tests.conformance.world import World, attributes
 from tests.otobo import ROOT, WORKER
 from worker.labels import labels_for
+from worker.services import Services
 
 STRANGERS = 1000
 """What is added to a recorded user's id that is the worker's here."""
-
-PASSWORDS = frozenset({"set_password_as", "generate_password"})
 
 
 class CannotPlay(Exception):
@@ -40,6 +40,7 @@ class Player:
         events: what the event module hears in the request at hand: ticket id and event name.
         malformed: how many events were sent that are no events.
         said: what the directory answered in the request at hand, by the number of the call.
+        renamed: new logins by the old ones.
     """
 
     world: World
@@ -49,6 +50,7 @@ class Player:
     events: list[tuple[int, str]] = field(default_factory=list)
     malformed: int = 0
     said: dict[int, Said] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
     _answer: Said | None = None
 
     def play(self, step: Step) -> None:
@@ -56,7 +58,6 @@ class Player:
 
         Raises:
             CannotPlay: the step holds something unknown.
-            NotYet: it needs what Fieldfare does not have yet.
             Stuck: the worker could not handle an event.
         """
         self.events, self.said = [], {}
@@ -209,8 +210,10 @@ class Player:
             gate.open(self.world.target(call["service"]))
         elif do == "close_port":
             self.world.ports.gate(int(call["port"])).shut()
-        elif do in PASSWORDS:
-            raise NotYet(str(do))
+        elif do == "set_password_as":
+            self._answer = directory_writes.set_password_as(self, call)
+        elif do == "generate_password":
+            self._answer = self._asked(directory_writes.generate_password, call)
         else:
             msg = f"unknown do {do!r}: {call.get('what')}"
             raise CannotPlay(msg)
@@ -219,18 +222,25 @@ class Player:
 
     def call(self, call: Json) -> None:
         method, args = call["method"], call.get("args") or {}
-        if method in customer_users.WRITES:
+        ours = directory_writes.CALLS.get(method)
+        if ours is not None and self.case.topic == directory_writes.TOPIC:
+            self._answer = self._asked(partial(ours, self), args)
+        elif method in customer_users.WRITES:
             customer_users.WRITES[method](self, args)
-        elif method in NOT_YET:
-            raise NotYet(method)
-        elif self.fieldfare.services is None:
-            self._answer = Said(f"the worker does not start: {self.fieldfare.refusal}")
+        elif ours is not None:
+            self._answer = self._asked(partial(ours, self), args)
         else:
-            self._answer = ask(self.fieldfare.services, method, args)
+            self._answer = self._asked(lambda services, given: ask(services, method, given), args)
 
-    def customer_auth(self, _call: Json) -> None:
-        what = "customer_auth"
-        raise NotYet(what)
+    def customer_auth(self, call: Json) -> None:
+        self._answer = directory_writes.customer_auth(self, call)
+
+    def _asked(self, ask_: Callable[[Services, Json], Said], args: Json) -> Said:
+        """What Fieldfare says, if its configuration lets it start."""
+        services = self.fieldfare.services
+        if services is None:
+            return Said(f"the worker does not start: {self.fieldfare.refusal}")
+        return ask_(services, args)
 
 
 _PLAYED: Mapping[str, Callable[[Player, Json], None]] = {

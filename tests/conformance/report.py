@@ -6,7 +6,7 @@ from typing import TextIO
 
 from tests.conformance.conduct import End, Verdict
 
-SEVERITY = (End.AGREES, End.DEVIATES, End.NOT_YET, End.FAILS)
+SEVERITY = (End.AGREES, End.DEVIATES, End.FAILS)
 """From the best end to the worst."""
 
 
@@ -20,8 +20,6 @@ def report(verdicts: Mapping[str, Sequence[Verdict]], out: TextIO) -> int:
         for verdict in over:
             case = f"{verdict.case.id} ({database})"
             out.writelines(f"{case}: {problem}\n" for problem in verdict.problems)
-            if verdict.lacking:
-                out.write(f"{case}: not yet: {', '.join(verdict.lacking)}\n")
             ends = [verdict.end, worst.get(verdict.case.id, verdict.end)]
             worst[verdict.case.id] = max(ends, key=SEVERITY.index)
     if len(verdicts) > 1:
@@ -34,8 +32,7 @@ def report(verdicts: Mapping[str, Sequence[Verdict]], out: TextIO) -> int:
 
 
 def _sums(ends: Mapping[End, int]) -> str:
-    text = (
+    return (
         f"{sum(ends.values())} cases: {ends[End.AGREES]} agree, "
         f"{ends[End.DEVIATES]} deviate as listed, {ends[End.FAILS]} fail"
     )
-    return f"{text}, {ends[End.NOT_YET]} not yet" if ends[End.NOT_YET] else text

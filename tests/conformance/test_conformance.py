@@ -8,8 +8,7 @@ import pytest
 
 from tests import servers
 from tests.conformance import deviations
-from tests.conformance.conduct import End, conduct
-from tests.conformance.directory_calls import NOT_YET_TOPICS
+from tests.conformance.conduct import conduct
 from tests.conformance.recordings import load
 from tests.conformance.run import MARIADB, POSTGRESQL, TICKET_SIDE
 from tests.conformance.world import Servers, World
@@ -17,9 +16,6 @@ from tests.conformance.world import Servers, World
 CASES = Path(__file__).parent / "cases"
 RECORDED = load(CASES)
 TOPICS = sorted({case.topic for case in RECORDED})
-
-NOT_YET: dict[str, list[str]] = {}
-"""Cases outside the topics of the admin task set that need a part of it."""
 
 PLAYED = [
     *((POSTGRESQL, topic) for topic in TOPICS),
@@ -51,11 +47,6 @@ def test_fieldfare_agrees_with_otobo_or_differs_as_listed(world: World, topic: s
     verdicts = [conduct(world, case, listed) for case in RECORDED if case.topic == topic]
 
     assert {one.case.id: list(one.problems) for one in verdicts if one.problems} == {}
-    lacking = {one.case.id: list(one.lacking) for one in verdicts if one.end is End.NOT_YET}
-    if topic in NOT_YET_TOPICS:
-        assert set(lacking) == {one.case.id for one in verdicts}
-    else:
-        assert lacking == {id_: needs for id_, needs in NOT_YET.items() if id_.startswith(topic)}
 
 
 def test_every_listed_deviation_is_of_a_recorded_case() -> None:
@@ -67,7 +58,7 @@ def test_the_compatibility_page_counts_what_was_compared() -> None:
     told = re.findall(r"^`(\w+)` \| (\d+) \| (\d+) \| (\d+) \| ?(.*)$", page, re.MULTILINE)
     entries = deviations.load(CASES).entries
     counted = []
-    for topic in (topic for topic in TOPICS if topic not in NOT_YET_TOPICS):
+    for topic in TOPICS:
         ids = {case.id for case in RECORDED if case.topic == topic}
         listed = {entry.case for entry in entries} & ids
         rules = {entry.rule for entry in entries if entry.case in ids}

@@ -1,5 +1,6 @@
 """The runner itself: it fails what must fail, and plays any case of the format."""
 
+import hashlib
 import io
 import json
 import subprocess
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from passlib.hash import apr_md5_crypt, des_crypt, md5_crypt
 
 from tests import servers
 from tests.conformance import deviations
 from tests.conformance.conduct import End, Verdict, conduct
+from tests.conformance.directory_writes import matches
 from tests.conformance.history_rules import Allowed, agree
 from tests.conformance.recordings import Case, UnreadableCases, load
 from tests.conformance.report import report
@@ -193,13 +196,142 @@ def test_an_unknown_method_of_the_directory_fails(world: World, tmp_path: Path) 
     assert problem == 'step 1: result of Dance: expected {}, came "unknown method Dance"'
 
 
-def test_a_case_that_needs_a_password_is_not_yet(world: World, tmp_path: Path) -> None:
-    call = {"op": "call", "method": "SetPassword", "args": {"UserLogin": "jdoe"}, "expect": {}}
+SHA2 = hashlib.sha256(b"secret pw").hexdigest()
 
-    verdict = played(world, tmp_path, topic(created("Jane"), call))
 
-    assert (verdict.end, verdict.lacking) == (End.NOT_YET, ["SetPassword"])
-    assert played(world, tmp_path, topic(created("Jo"), call)).end is End.FAILS
+def writing(*steps: Mapping[str, Any]) -> dict[str, Any]:
+    """A file of the topic in which Fieldfare writes: Jane's source also keeps her password."""
+    password = ["UserPassword", "Password", "pw", 0, 0, "var", "", 0, None, None]
+    block = {**DB, "Map": [*DB["Map"], password]}
+    data = topic(*steps, config={"sources": [{"slot": "", "config": "db"}], "mapping": None})
+    return {**data, "topic": "directory_write", "source_configs": {"db": block}}
+
+
+def call(method: str, result: Any, rows: Any = None, **args: Any) -> dict[str, Any]:
+    tables = {} if rows is None else {"tables": {"customer_user": rows}}
+    expect = {"result": result, **tables}
+    return {"op": "call", "method": method, "args": {"UserID": 1, **args}, "expect": expect}
+
+
+UPDATED = {"ID": "jane", "UserLogin": "jane", "UserFirstname": "Jo", "UserCustomerID": "acme"}
+JO = {"login": "jane", "first_name": "Jo", "customer_id": "acme", "pw": None}
+
+
+def test_what_fieldfare_writes_is_compared_with_the_rows_that_were_recorded(
+    world: World, tmp_path: Path
+) -> None:
+    agreeing = played(world, tmp_path, writing(call("CustomerUserUpdate", "1", [JO], **UPDATED)))
+    wrong = {**JO, "first_name": "Joe"}
+    differing = played(
+        world, tmp_path, writing(call("CustomerUserUpdate", None, [wrong], **UPDATED))
+    )
+
+    assert agreeing.end is End.AGREES
+    rows, result = differing.problems
+    assert rows.startswith('step 1: rows of customer_user: expected [{"login": "jane", ')
+    assert '"Joe"' in rows
+    assert result == 'step 1: result of CustomerUserUpdate: expected "refused", came "done"'
+
+
+@pytest.mark.parametrize(
+    ("row", "listed", "problem"),
+    [
+        ({"first_name": "Jane"}, "{ first_name = 'Jo' }", None),
+        (
+            {"first_name": "Jo"},
+            "{ first_name = 'Jo' }",
+            "agree with OTOBO, and are listed under D2",
+        ),
+        ({"first_name": "Jane"}, "{ first_name = 'X' }", 'expected [{"login": "jane"'),
+        ({"first_name": "Jane"}, "false", "rows of customer_user: expected []"),
+    ],
+)
+def test_rows_that_differ_can_be_listed(
+    world: World, tmp_path: Path, row: dict[str, str], listed: str, problem: str | None
+) -> None:
+    data = writing(call("CustomerUserUpdate", "1", [{**JO, **row}], **UPDATED))
+    entry = "[[deviation]]\ncase = 'case-01'\nstep = 1\nrule = 'D2'\n"
+
+    verdict = played(world, tmp_path, data, f"{entry}tables.customer_user.jane = {listed}\n")
+
+    if problem is None:
+        assert (verdict.end, verdict.rules) == (End.DEVIATES, ["D2"])
+    else:
+        assert verdict.end is End.FAILS
+        assert problem in verdict.problems[0]
+
+
+def test_rows_that_are_listed_must_have_been_recorded(world: World, tmp_path: Path) -> None:
+    data = writing(call("CustomerUserUpdate", "1", **UPDATED))
+    entry = "[[deviation]]\ncase = 'case-01'\nstep = 1\nrule = 'D2'\ntables.people.jane = false\n"
+
+    (problem,) = played(world, tmp_path, data, entry).problems
+
+    assert problem == "step 1: rows of people are listed, and the case has none here"
+
+
+def test_passwords_are_set_and_tried_as_the_ticket_system_tries_them(
+    world: World, tmp_path: Path
+) -> None:
+    hashed = {**JANE, "pw": "{HASH 2bb80d5 len 64}"}
+    told = {"login": hashed["login"], "pw": hashed["pw"]}
+
+    def login(name: str, password: str, result: str | None) -> dict[str, Any]:
+        expect = {"result": result}
+        return {"op": "customer_auth", "user": name, "pw": password, "expect": expect}
+
+    verdict = played(
+        world,
+        tmp_path,
+        writing(
+            call("SetPassword", "1", [told], UserLogin="jane", PW="secret pw"),
+            login("jane", "secret pw", "jane"),
+            login("jane", "secret", None),
+            login("JANE", "secret pw", None),
+            call("SetPassword", None, UserLogin="nobody", PW="secret pw"),
+            {
+                "op": "code",
+                "do": "generate_password",
+                "sizes": [9],
+                "expect": {"result": {"size9_length": "9"}},
+            },
+        ),
+    )
+
+    assert (list(verdict.problems), verdict.rules) == ([], ["D13"])
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        SHA2,
+        hashlib.sha1(b"secret pw").hexdigest(),
+        "secret pw",
+        str(md5_crypt.using(salt="jane").hash("secret pw")),
+        str(apr_md5_crypt.using(salt="jane").hash("secret pw")),
+        str(des_crypt.using(salt="ja").hash("secret pw")),
+    ],
+)
+def test_a_password_is_checked_in_every_form(stored: str) -> None:
+    assert matches("secret pw", stored)
+    assert not matches("another", stored)
+
+
+def test_what_hangs_on_a_renamed_login_moves_along(world: World, tmp_path: Path) -> None:
+    member = {"user_id": "jane", "customer_id": "beta"}
+    rename = call("CustomerUserUpdate", "1", **{**UPDATED, "UserLogin": "jo"})
+    rename["expect"]["tables"] = {"customer_user_customer": [member]}
+    data = writing(rename, call("GetPreferences", {"UserLanguage": "de"}, UserID="jo"))
+    data["cases"][0]["directory"] |= {
+        "customer_user_customer": [member],
+        "customer_preferences": [
+            {"user_id": "jane", "preferences_key": "UserLanguage", "preferences_value": "de"}
+        ],
+    }
+
+    verdict = played(world, tmp_path, data)
+
+    assert (list(verdict.problems), verdict.rules) == ([], ["D24"])
 
 
 def test_ports_open_and_close_and_passwords_are_those_of_the_servers_here(
@@ -379,7 +511,7 @@ def test_a_list_that_cannot_be_read_or_says_nothing_known_is_told(tmp_path: Path
         "deviations.toml: entry 1": [
             "an entry names no case",
             "an entry names no rule (D1 … D32)",
-            "an entry says nothing of what comes instead (fields, result, history)",
+            "an entry says nothing of what comes instead (fields, result, history, tables)",
             "an entry has an unknown key fiels",
         ],
     }

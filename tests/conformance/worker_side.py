@@ -8,12 +8,14 @@ and handled by the real drain and the real handler; no Celery stands in between.
 import dataclasses
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from directory.errors import DirectoryError
 from mapping.errors import MappingError
+from tests.conformance import directory_writes
 from tests.conformance.recordings import Case, Step
 from tests.conformance.world import World
 from tests.otobo import WORKER_LOGIN
@@ -40,14 +42,25 @@ def screen_of(step: Step, ticket: str) -> str:
     return f"Step{step.number}{ticket}"
 
 
-def settings_tree(world: World, case: Case) -> dict[str, Any]:
-    """The settings for a case, as they stand in the file."""
+def settings_tree(world: World, case: Case, **of_databases: object) -> dict[str, Any]:
+    """The settings for a case, as they stand in the file.
+
+    Args:
+        world: the servers.
+        case: the case.
+        **of_databases: more options for its customer user sources in databases.
+    """
     blocks = {name: world.local(block) for name, block in case.source_configs.items()}
     translation = from_otobo.translate({**case.config, "source_configs": blocks})
     tree: dict[str, Any] = {**translation.settings}
     precedence = dict(tree.get("precedence", {}))
     precedence["screens"] = {**precedence.get("screens", {}), **_screens(case.steps)}
     tree["precedence"] = precedence
+    if case.topic == directory_writes.TOPIC:
+        of_databases = {"require_customer": False, **of_databases}  # as OTOBO's functions (D30)
+    for source in tree.get("sources", {}).values():
+        if source.get("kind", "sql") == "sql":
+            source.update(of_databases)
     tree["tickets"] = {"url": world.ticket_url, "worker_user": WORKER_LOGIN}
     tree["redis"] = {"url": world.servers.redis.url}
     return tree
@@ -64,27 +77,37 @@ def _screens(steps: Sequence[Step]) -> Mapping[str, Mapping[str, int]]:
     }
 
 
+def _written(folder: Path, tree: Mapping[str, Any]) -> Path:
+    path = folder / "fieldfare.toml"
+    path.write_text(toml.dumps(tree), encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
 class Fieldfare:
     """A worker; ``refusal`` says why there is none if the configuration does not let it start."""
 
     def __init__(self, world: World, case: Case, folder: Path) -> None:
-        path = folder / "fieldfare.toml"
-        path.write_text(toml.dumps(settings_tree(world, case)), encoding="utf-8")
-        path.chmod(0o600)
+        self._world, self._case, self._folder = world, case, folder
+        path = _written(folder, settings_tree(world, case))
         self._consumer = new_consumer()
         self._client = connect(world.servers.redis.url)
         self.refusal = ""
         self.services: Services | None = None
         self._inbox = Inbox(self._client, _no_bell)
         try:
-            settings = load(path, env_file=None, secrets_dir=folder)
-            built = bootstrap.build(settings)
+            self.services = self._built(path)
         except (SettingsError, DirectoryError, MappingError, TicketDatabaseMisfit) as error:
             self.refusal = str(error).replace(str(folder) + os.sep, "")
         else:
-            built.inbox.client.close()
-            self._inbox = Inbox(self._client, _no_bell, settings.inbox)
-            self.services = dataclasses.replace(built, inbox=self._inbox)
+            self._inbox = self.services.inbox
+
+    def _built(self, path: Path) -> Services:
+        settings = load(path, env_file=None, secrets_dir=self._folder)
+        built = bootstrap.build(settings)
+        built.inbox.client.close()
+        inbox = Inbox(self._client, _no_bell, settings.inbox)
+        return dataclasses.replace(built, inbox=inbox)
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +117,13 @@ class Fieldfare:
             self.services.directory.close()
             self.services.tickets.close()
         self._client.close()
+
+    @contextmanager
+    def with_password_form(self, form: str) -> Iterator[Services]:
+        """Another Fieldfare, set to store passwords in a form of OTOBO's."""
+        tree = settings_tree(self._world, self._case, password_form=form)
+        with closing(self._built(_written(self._folder, tree))) as built:
+            yield built
 
     def publish(self, event: Mapping[str, str]) -> None:
         """Append an event to the inbox, as any producer does."""
