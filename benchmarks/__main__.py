@@ -60,11 +60,13 @@ class Run:
         """How often something is measured, or its share in a short run."""
         return max(5, int(number * self._share))
 
-    def beside_bare(self, name: str, taken: Sequence[float], bare: Sequence[float]) -> None:
-        """Keep a figure in milliseconds beside the bare query for the same."""
-        reference = Figure(f"{name}_bare", round(statistics.median(bare), 3), "ms")
-        figure = beside(name, taken, "ms", reference)
-        self.say(f"  {name}: {figure.value:,.4g} ms, bare {reference.value:,.4g} ms")
+    def beside_bare(
+        self, name: str, taken: Sequence[float], bare: Sequence[float], unit: str = "ms"
+    ) -> None:
+        """Keep a figure beside the bare query for the same."""
+        reference = Figure(f"{name}_bare", round(statistics.median(bare), 3), unit)
+        figure = beside(name, [round(one, 3) for one in taken], unit, reference)
+        self.say(f"  {name}: {figure.value:,.4g} {unit}, bare {reference.value:,.4g} {unit}")
         self.figures.append(figure)
 
     def say(self, what: str) -> None:
@@ -215,6 +217,10 @@ def admins(run: Run, database: Database, redis_url: str) -> None:
     config = run.config(system, redis_url, admin.searched_table())
     for name, taken in admin.sql(config, system, times).items():
         run.beside_bare(name, *taken)
+    system.add_customer("ACME")
+    config = run.config(system, redis_url, admin.writable_table())
+    taken, bare = admin.imports(config, system, run.of(admin.IMPORTED))
+    run.beside_bare("admin_import", taken, bare, "s")
     with SlapdServer() as slapd:
         world.fill(slapd, people, {"people": "a"})
         config = run.config(system, redis_url, admin.searched_tree(slapd))

@@ -1,4 +1,4 @@
-"""How long does an admin wait? Searches and lists, each beside the bare query for the same.
+"""How long does an admin wait? Searches, lists, imports, each beside the bare query for the same.
 
 Ours is the call as a command makes it, with all that it tells; the bare query is what somebody
 would write who knows this one table or tree: psycopg or ldap3, and the rows as they come.
@@ -15,9 +15,18 @@ import psycopg
 from psycopg.rows import dict_row
 from sqlalchemy import make_url
 
-from benchmarks.world import ATTRIBUTES, COLUMNS, TicketSystem, ldap_source, sql_source
+from benchmarks.world import (
+    ATTRIBUTES,
+    COLUMNS,
+    VARIABLES,
+    TicketSystem,
+    ldap_source,
+    sql_source,
+)
+from tests.otobo import LONG_AGO
 from tests.servers import SlapdServer
 from worker import bootstrap
+from worker.calls import perform
 from worker.handlers import searches
 from worker.services import Services
 from worker.settings import load
@@ -41,6 +50,16 @@ _FIND = (
 )
 _LIST = f"SELECT {_READ} FROM customer_user WHERE {_VALID} ORDER BY login LIMIT {LISTED}"
 
+IMPORTED = 10_000
+IMPORTED_VARIABLES = ("UserLogin", "UserEmail", "UserCustomerID", *VARIABLES)
+PORTION = 500
+IMPORTS = 3
+_NEW = ("login", "email", "customer_id", *COLUMNS, "title", "valid_id", *_STAMPS)
+_INSERT = f"INSERT INTO customer_user ({', '.join(_NEW)}) VALUES ({', '.join(['%s'] * len(_NEW))})"
+_THERE = "SELECT login FROM customer_user WHERE LOWER(login) = ANY(%s)"
+_TAKEN = "SELECT email FROM customer_user WHERE LOWER(email) = ANY(%s)"
+_CUSTOMERS = f"SELECT customer_id FROM customer_company WHERE {_VALID} AND customer_id = ANY(%s)"
+
 Answer = Callable[[], Sequence[object]]
 
 
@@ -48,6 +67,14 @@ def searched_table() -> Mapping[str, Any]:
     """The source that is searched in SQL."""
     options = {"search_fields": SEARCHED_COLUMNS, "search_prefix": "*"}
     return {**sql_source(), "case_sensitive": False, **_options(options)}
+
+
+def writable_table() -> Mapping[str, Any]:
+    """The source that customer users are imported into: with every look that OTOBO takes."""
+    options = {"customer_user_email_uniq_check": True, "customer_company_support": True}
+    source = {**sql_source(), "case_sensitive": False, **options}
+    more = {"UserTitle": "title", "ValidID": {"storage": "valid_id", "storage_type": "int"}}
+    return {**source, "map": {**source["map"], **more}}
 
 
 def searched_tree(slapd: SlapdServer) -> Mapping[str, Any]:
@@ -70,10 +97,11 @@ def sql(
         system: the ticket database with the customer users.
         times: how often each is asked.
     """
-    url = make_url(system.url).set(drivername="postgresql").render_as_string(hide_password=False)
     with ExitStack() as stack:
         services = stack.enter_context(_services(config))
-        bare = stack.enter_context(psycopg.connect(url, autocommit=True, row_factory=dict_row))
+        bare = stack.enter_context(
+            psycopg.connect(_address(system), autocommit=True, row_factory=dict_row)
+        )
 
         def ours_found() -> Sequence[object]:
             return searches.find(services, term=WORD)["customer_users"]
@@ -91,6 +119,70 @@ def sql(
             "admin_search_sql": _in_turns(ours_found, bare_found, times),
             "admin_list": _in_turns(ours_listed, bare_listed, times),
         }
+
+
+def imports(
+    config: Path, system: TicketSystem, rows: int
+) -> tuple[Sequence[float], Sequence[float]]:
+    """Seconds of an import in portions, and those of psycopg for the same looks and rows.
+
+    Args:
+        config: settings with ``writable_table``.
+        system: the ticket database.
+        rows: how many customer users come in each time.
+    """
+    taken: tuple[list[float], list[float]] = ([], [])
+    with (
+        _services(config) as services,
+        psycopg.connect(_address(system)) as bare,
+    ):
+        for repeat in range(IMPORTS):
+            begin = time.perf_counter()
+            for people in _portions(f"ours{repeat}-", rows):
+                asked = {
+                    "rows": [dict(zip(IMPORTED_VARIABLES, one, strict=True)) for one in people]
+                }
+                told = perform("customer_user.import", asked, "bench", services)
+                assert all(row["outcome"] == "added" for row in told["rows"]), told
+            taken[0].append(time.perf_counter() - begin)
+            begin = time.perf_counter()
+            for people in _portions(f"bare{repeat}-", rows):
+                _imported(bare, people)
+            taken[1].append(time.perf_counter() - begin)
+    return taken
+
+
+def _portions(prefix: str, rows: int) -> Iterator[Sequence[tuple[str, ...]]]:
+    """Customer users who are not there yet, by ``IMPORTED_VARIABLES``."""
+    for start in range(0, rows, PORTION):
+        yield [
+            (
+                f"{prefix}{number}",
+                f"{prefix}{number}@example.com",
+                "ACME",
+                *(f"{column}-{number}" for column in COLUMNS),
+            )
+            for number in range(start, min(start + PORTION, rows))
+        ]
+
+
+def _imported(connection: psycopg.Connection[Any], people: Sequence[tuple[str, ...]]) -> None:
+    """A portion, as somebody would write it who knows this one table and trusts the values."""
+    there = connection.execute(_THERE, ([login for login, *_ in people],)).fetchall()
+    taken = connection.execute(_TAKEN, ([email for _, email, *_ in people],)).fetchall()
+    known = connection.execute(_CUSTOMERS, (list({one[2] for one in people}),)).fetchall()
+    assert not there
+    assert not taken
+    assert known
+    rest = ("", 1, LONG_AGO, 1, LONG_AGO, 1)
+    with connection.cursor() as cursor:
+        cursor.executemany(_INSERT, [(*one, *rest) for one in people])
+    connection.commit()
+
+
+def _address(system: TicketSystem) -> str:
+    url = make_url(system.url).set(drivername="postgresql")
+    return url.render_as_string(hide_password=False)
 
 
 def ldap(config: Path, slapd: SlapdServer, times: int) -> tuple[Sequence[float], Sequence[float]]:

@@ -45,6 +45,7 @@ GOALS = {
     "admin_search_sql": Goal(most=3),
     "admin_search_ldap": Goal(most=3),
     "admin_list": Goal(most=3),
+    "admin_import": Goal(most=3),
 }
 
 

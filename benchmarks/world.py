@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, func, select, text, update
+from sqlalchemy import create_engine, func, insert, select, text, update
 
 from tests.otobo import LONG_AGO, WORKER, Otobo, seed
 from tests.servers import SlapdServer
@@ -71,8 +71,8 @@ class TicketSystem:
     def grow(self, tickets: int) -> None:
         """Fill it up to a number of tickets, with nothing in their fields."""
         with self.engine.begin() as connection:
-            for insert in (_CUSTOMER_USERS, _TICKETS, _CREATED, _CUSTOMER_SET):
-                connection.execute(text(insert), {"first": self.size + 1, "last": tickets})
+            for added in (_CUSTOMER_USERS, _TICKETS, _CREATED, _CUSTOMER_SET):
+                connection.execute(text(added), {"first": self.size + 1, "last": tickets})
         self.size = tickets
         self._analyze()
 
@@ -82,6 +82,13 @@ class TicketSystem:
             numbers = {"first": self.size + 1, "last": last}
             connection.execute(text(_CUSTOMER_USERS), numbers)
         self._analyze()
+
+    def add_customer(self, customer_id: str) -> None:
+        """Add a customer (company)."""
+        values = {"customer_id": customer_id, "name": customer_id, "valid_id": 1}
+        stamps = {"create_time": LONG_AGO, "create_by": 1, "change_time": LONG_AGO, "change_by": 1}
+        with self.engine.begin() as connection:
+            connection.execute(insert(schema.customer_company).values(**values, **stamps))
 
     def fill(self, word: str) -> None:
         """Write every ticket's fields, as if a worker had done it long ago."""
