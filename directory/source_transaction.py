@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from directory.config import SqlSourceConfig
 from directory.database import Database, DatabaseFault, describe
+from directory.field_search import dynamic_fields
 from directory.halving import ask_in_halves
 from directory.model import Attributes
 from directory.refusals import Refused
@@ -113,7 +114,9 @@ class SourceTransaction:
 
         The addresses are looked for where a PostMaster search looks, as OTOBO does.
         """
-        fields = searchable(self.config.customer_user_post_master_search_fields, self.config)
+        ours = searchable(self.config.customer_user_post_master_search_fields, self.config)
+        elsewhere = dynamic_fields(self.config)
+        fields = [name for name in ours if name not in elsewhere]
         email = self.config.storages.get(EMAIL)
         asked = [one for one in dict.fromkeys(addresses) if one]
         owners: dict[str, set[str]] = {}

@@ -29,6 +29,7 @@ SOURCE = {
     "customer_id": "customer_id",
     "customer_company_support": True,
     "customer_user_email_uniq_check": True,
+    "customer_user_post_master_search_fields": ["email", "Nick"],
     "password_form": "sha2",
     "map": MAP,
 }
