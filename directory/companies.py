@@ -61,6 +61,18 @@ class CompaniesFound:
     unanswered: tuple[tuple[str, str], ...] = ()
 
 
+class CompanySourceUnavailable(DatabaseFault):
+    """A table of customers did not answer.
+
+    Attributes:
+        source: the source's name: ``CustomerCompany1``.
+    """
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(f"{source} did not answer: {reason}")
+        self.source = source
+
+
 class CompanySource:
     """One table of customers.
 
@@ -137,9 +149,9 @@ class CompanySource:
             self.database, table, query, partial(valid_ids, self.tickets), self._found
         )
 
-    def fault(self, reason: str) -> DatabaseFault:
+    def fault(self, reason: str) -> CompanySourceUnavailable:
         """What to raise where this table was asked for one customer, and did not answer."""
-        return DatabaseFault(f"{self.name} did not answer: {reason}")
+        return CompanySourceUnavailable(self.name, reason)
 
     def company(self, row: Row) -> Company | None:
         """The customer of a row; one without an id is none."""

@@ -8,6 +8,7 @@ import redis
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 
+from directory.companies import CompanySourceUnavailable
 from directory.criteria import WrongCriteria
 from directory.database import DatabaseFault
 from directory.errors import SourceKindUnusable, SourceMisconfigured, SourceUnavailable
@@ -40,6 +41,8 @@ def told(error: Exception, call: str) -> dict[str, Any]:
             code = "wrong_criteria"
         case SourceUnavailable(slot=slot):
             code, where = "unavailable", {"source": source_name(slot)}
+        case CompanySourceUnavailable(source=source):
+            code, where = "unavailable", {"source": source}
         case DatabaseFault():
             code = "unavailable"
             message = f"a database of the ticket system or of customers did not answer: {error}"

@@ -109,7 +109,7 @@ def test_a_source_that_is_away_is_said_to_be(small_world: World) -> None:
     answer = told(services, "add", values=ACME)
     found = told(services, "find", term="acme")
 
-    assert answer["error"] == "unavailable"
+    assert (answer["error"], answer["source"]) == ("unavailable", "CustomerCompany")
     assert answer["message"].startswith("CustomerCompany did not answer")
     assert [one["source"] for one in found["unanswered"]] == ["CustomerCompany"]
 
