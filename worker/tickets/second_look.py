@@ -32,9 +32,11 @@ SELECT DISTINCT ours.ticket_id, 0, 0
 FROM ticket_history ours JOIN ticket_history theirs
 ON theirs.ticket_id = ours.ticket_id AND theirs.id > ours.id
 WHERE ours.ticket_id {tickets}
-AND ours.history_type_id = :field_update AND ours.create_by = :worker
-AND theirs.history_type_id = :field_update AND theirs.create_by <> :worker
+AND ours.history_type_id + 0 = :field_update AND ours.create_by = :worker
+AND theirs.history_type_id + 0 = :field_update AND theirs.create_by <> :worker
 """
+# By the tickets' index, never by that of the types: where many lines have just been written, the
+# database does not know yet how many have this one.
 
 _ROWS = """
 SELECT object_id, field_id, id FROM dynamic_field_value
