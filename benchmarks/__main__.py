@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import admin, costs, growth, plots, world
+from benchmarks import admin, costs, growth, plots, resync, world
 from benchmarks.figures import Figure, beside, markdown, merged, put_into, read, show, write
 from benchmarks.processes import Stuck
 from benchmarks.rates import enrich_rate, noop_rate
@@ -208,6 +208,32 @@ def grown(run: Run, database: Database, redis_url: str) -> None:
     run.figures.append(beside("cost_growth", [large], "ms", reference))
 
 
+def resyncs(run: Run, database: Database, redis_url: str, slapd: SlapdServer) -> None:
+    """Old tickets filled for the first time, and looked at again."""
+    tickets = run.of(resync.TICKETS)
+    run.say(f"resyncs of {tickets:,} tickets")
+    world.fill(slapd, tickets // resync.PER_CUSTOMER_USER, {"people": "0"})
+    sources = {"resync_sql": world.sql_source(), "resync_ldap": world.ldap_source(slapd, "people")}
+    bare: list[float] = []
+    for name, source in sources.items():
+        system = world.TicketSystem(database.create_database(), tickets)
+        resync.share_customer_users(system)
+        bare.append(resync.bare_rate(system))
+        system.close()
+        system = world.TicketSystem(database.create_database(), tickets)
+        resync.share_customer_users(system)
+        config = run.config(system, redis_url, source)
+        run.took(name, resync.resync_rate(config, "written"))
+        if name == "resync_sql":
+            run.took("resync_unchanged", resync.resync_rate(config, "unchanged"))
+        system.close()
+    reference = Figure("resync_bare", round(statistics.median(bare), 1), "1/s")
+    run.figures.append(reference)
+    run.figures += [beside(name, run.samples[name], "1/s", reference) for name in sources]
+    first = Figure("resync_sql", run.samples["resync_sql"][0], "1/s")
+    run.figures.append(beside("resync_unchanged", run.samples["resync_unchanged"], "1/s", first))
+
+
 def admins(run: Run, database: Database, redis_url: str) -> None:
     """What admins wait for, beside bare queries."""
     people, times = run.of(admin.PEOPLE), run.times(admin.TIMES)
@@ -238,7 +264,7 @@ def idle(run: Run, database: Database, redis_url: str, seconds: float) -> None:
     system.close()
 
 
-PARTS = ("rates", "single", "growth", "idle", "admin")
+PARTS = ("rates", "single", "growth", "idle", "resync", "admin")
 """What can be measured alone."""
 
 
@@ -256,6 +282,8 @@ def measure(run: Run, parts: Sequence[str], share: float) -> None:
             grown(run, database, redis.url)
         if "idle" in parts:
             idle(run, database, redis.url, max(10.0, 120 * share))
+        if "resync" in parts:
+            resyncs(run, database, redis.url, slapd)
         if "admin" in parts:
             admins(run, database, redis.url)
 
