@@ -130,9 +130,7 @@ def ticket_engine(
             "client_encoding": "utf8",
             # All that is asked for has an index. PostgreSQL plans a statement once for each
             # connection, and would go on reading whole tables that were small or empty then.
-            # A whole table that has to be read all the same counts as so dear that its plan would
-            # be compiled to machine code, for a tenth of a second.
-            "options": f"-c enable_seqscan=off -c jit=off {options} "
+            "options": f"-c enable_seqscan=off {options} "
             f"-c statement_timeout={round(statement_timeout * 1000)} "
             f"-c lock_timeout={round(lock_timeout * 1000)}",
         }
