@@ -291,12 +291,16 @@ def test_the_documented_user_can_write_customer_users_with_the_rights_for_it(
     ):
         assert "error" not in call(name, **arguments), name
     hang_on(otobo, "anna", "anne")  # so that rows move, and others give way
-    assert call("rename", login="anna", new_login="anne")["moved"] == {
+    otobo.create_ticket("anna")
+    renamed = call("rename", login="anna", new_login="anne", tickets=True)
+    assert renamed["moved"] == {
         "preferences": 2,
         "assignments": 1,
         "dynamic_fields": 1,
         "others": 3,
+        "tickets": 1,
     }
+    assert "warnings" not in renamed
 
 
 def hang_on(otobo: Otobo, *logins: str) -> None:
