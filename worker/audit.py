@@ -5,7 +5,7 @@ it tells is named by login or customer id. The stream keeps the newest lines and
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -92,6 +92,22 @@ def after(client: redis.Redis, last_id: str) -> list[Kept]:
         redis.RedisError: Redis does not answer.
     """
     return [_kept(*row) for row in _rows(client.xrange(KEY, min=f"({last_id}", count=_PORTION))]
+
+
+def forget(client: redis.Redis, logins: Collection[str], *, dry_run: bool = False) -> int:
+    """Take out all lines that name a customer user; returns how many there are, or were.
+
+    Raises:
+        redis.RedisError: some may still be there; calling again is harmless.
+    """
+    ids = [
+        kept.id
+        for kept in _backwards(client)
+        if not set(logins).isdisjoint(kept.line.customer_users)
+    ]
+    if ids and not dry_run:
+        client.xdel(KEY, *ids)
+    return len(ids)
 
 
 def _backwards(client: redis.Redis) -> Iterator[Kept]:

@@ -39,6 +39,7 @@ from worker.settings import (
 from worker.source_states import SourceStates
 from worker.tickets.customer_groups import CustomerGroups, GroupSettings
 from worker.tickets.engine import for_reading, ticket_engine
+from worker.tickets.erasing import Erasing
 from worker.tickets.filled import FilledFields
 from worker.tickets.history import HistoryLog
 from worker.tickets.moving import TicketMoves
@@ -97,6 +98,7 @@ def build(settings: Settings) -> Services:
             engine, worker_user=tickets.worker_user, batch_size=tickets.batch_size, zone=zone
         ),
         filled=FilledFields(reading),
+        erasing=Erasing(engine, worker_user=tickets.worker_user, batch_size=tickets.batch_size),
         otobo_cache=otobo_cache(tickets.otobo_cache),
         inbox=inbox_,
         source_states=SourceStates(inbox_.client, limits=settings.breaker.limits()),

@@ -21,6 +21,8 @@ from worker.commands.audit import audit
 from worker.commands.beat import beat
 from worker.commands.check import check
 from worker.commands.dead import dead
+from worker.commands.forget import EPILOG as FORGET_EPILOG
+from worker.commands.forget import forget
 from worker.commands.health import health
 from worker.commands.inbox import inbox
 from worker.commands.report import EPILOG as REPORT_EPILOG
@@ -204,6 +206,7 @@ app.command()(beat)
 app.command()(check)
 app.command()(health)
 app.command(epilog=REPORT_EPILOG)(report)
+app.command(epilog=FORGET_EPILOG)(forget)
 app.command()(status)
 app.command()(inbox)
 app.command()(waiting)

@@ -15,6 +15,7 @@ from worker.refresh_room import RefreshRoom
 from worker.settings import Settings
 from worker.source_states import SourceStates
 from worker.tickets.customer_groups import CustomerGroups
+from worker.tickets.erasing import Erasing
 from worker.tickets.filled import FilledFields
 from worker.tickets.history import HistoryLog
 from worker.tickets.moving import TicketMoves
@@ -49,6 +50,7 @@ class Services:
     past: FieldPast
     ticket_moves: TicketMoves
     filled: FilledFields
+    erasing: Erasing
     otobo_cache: OtoboCache
     inbox: Inbox
     source_states: SourceStates

@@ -539,6 +539,32 @@ class TracingSettings(BaseModel):
     )
 
 
+class ForgetSettings(BaseModel):
+    """What ``fieldfare forget`` leaves in the fields of tickets, for reports that need it."""
+
+    model_config = SECTION
+
+    keep: tuple[FieldName, ...] = Field(
+        (),
+        description="Dynamic fields that it leaves alone, with their history lines: what tells "
+        "nobody who it was.",
+        examples=[["CustomerCountry"]],
+    )
+    placeholder: Mapping[FieldName, Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Dynamic fields in which this text takes the place of the value; all others "
+        "are emptied.",
+        examples=[{"CustomerName": "(erased)"}],
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "ForgetSettings":
+        if both := sorted({*self.keep} & {*self.placeholder}):
+            msg = f"{both[0]} stands in keep and in placeholder; leave it out of one"
+            raise ValueError(msg)
+        return self
+
+
 class AuditSettings(BaseModel):
     """Who asked for what to be written, by admin calls: lines in Redis, see ``fieldfare audit``."""
 
@@ -605,6 +631,7 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
     audit: AuditSettings = Field(default_factory=AuditSettings)
+    forget: ForgetSettings = Field(default_factory=ForgetSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
     @model_validator(mode="before")

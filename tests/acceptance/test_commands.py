@@ -24,6 +24,7 @@ COMMANDS = [
     ("worker",),
     ("check",),
     ("report",),
+    ("forget",),
     ("status",),
     ("inbox",),
     ("waiting",),

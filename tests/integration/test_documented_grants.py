@@ -20,7 +20,8 @@ from worker.checks import event_modules, ticket_database
 from worker.checks.finding import Finding, Level
 from worker.entries import Entry
 from worker.events import CustomerChanged, dump
-from worker.handlers.enrich import enrich
+from worker.handlers.enrich import converge, enrich
+from worker.handlers.forget import Forgotten, forget
 from worker.handlers.sweep import sweep
 from worker.inbox import Inbox
 from worker.services import Services
@@ -34,6 +35,7 @@ from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
 HOW_TO = Path(__file__).parents[2] / "docs/how-to"
 DEPLOY, CUSTOMERS = HOW_TO / "deploy.md", HOW_TO / "customers.md"
 CUSTOMER_USERS = HOW_TO / "customer-users.md"
+FORGET = HOW_TO / "forget.md"
 NAME = "limited"
 
 
@@ -265,6 +267,28 @@ def test_the_documented_user_can_administer_customers_with_the_rights_for_it(
         ("customer_company.deactivate", {"customer_id": "beta"}),
     ):
         assert "error" not in call(name, **arguments), name
+
+
+def test_the_documented_user_can_forget_with_the_right_for_it(
+    services: Services, otobo: Otobo
+) -> None:
+    ticket = otobo.create_ticket("anna")
+    converge({ticket: ()}, services)
+    assert otobo.values(ticket)["Firstname"] == ["Anna"]
+
+    def forgotten() -> Forgotten:
+        return forget(services, "anna", dry_run=False, progress=lambda *_: None)
+
+    with pytest.raises(TicketDatabaseMisfit, match=r"needs UPDATE \(name\) on ticket_history"):
+        forgotten()
+    assert otobo.values(ticket)["Firstname"] == ["Anna"]
+
+    grant(otobo.engine, FORGET)
+    done = forgotten()
+
+    assert done.emptied["Firstname"] == 1
+    assert done.lines >= 1
+    assert "Firstname" not in otobo.values(ticket)
 
 
 def test_the_documented_user_can_write_customer_users_with_the_rights_for_it(

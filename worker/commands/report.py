@@ -1,8 +1,7 @@
 """``fieldfare report``: how complete are the mapped fields, and why are those empty that are?"""
 
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,13 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker.commands.answering import Exit, Json, answering, complain
+from worker.commands.bars import bars
 from worker.settings import load
 
 if TYPE_CHECKING:
-    from worker.handlers.report import Progress, Report
+    from worker.handlers.report import Report
 
 SAMPLE = 1000
 """Tickets that the directory is asked about unless more are asked for."""
+
+STEPS = {"counting": "filled fields", "looking": "what the directory says"}
+"""What the steps are called on the screen."""
 
 EPILOG = (
     "Exit codes: 0 done; 1 there is no such ticket; 2 wrong usage or settings; 3 something did "
@@ -78,7 +81,7 @@ def report(  # noqa: PLR0913, PLR0917 - one for each option
     )
 
     size = None if full else sample or SAMPLE
-    with answering(), closing(bootstrap.build(load())) as services, _progress() as progress:
+    with answering(), closing(bootstrap.build(load())) as services, bars(STEPS) as progress:
         try:
             selection = Selection(
                 queues=tuple(queue or ()),
@@ -148,37 +151,3 @@ def _write(file: Path, found: "Report", asked: str) -> None:
     except OSError as error:
         complain(f"{file} cannot be written: {error.strerror}")
         raise typer.Exit(Exit.USAGE) from None
-
-
-@contextmanager
-def _progress() -> "Iterator[Progress]":
-    """Bars on a terminal, nothing elsewhere; on standard error, and gone when it is done."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        Progress,
-        TaskID,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    words = {"counting": "filled fields", "looking": "what the directory says"}
-    tasks: dict[str, TaskID] = {}
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bars:
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(words[what])
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield tell

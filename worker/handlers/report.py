@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
-from typing import Protocol
 
 from directory.model import Found, Unavailable, source_name
 from mapping.model import Decision, FieldDecision, Reason, TicketState, ValueRow
 from worker.estimates import Estimate, estimate
 from worker.handlers.enrich import Look, foresee
+from worker.progress import Progress
 from worker.services import Services
 from worker.tickets.filled import Filled, Group
 from worker.tickets.selection import WINDOW, Scope, Selection
@@ -62,14 +62,6 @@ _FOUND = frozenset({Reason.FOUND, Reason.DEFAULT})
 _PRECEDENCE = frozenset(
     {Reason.WRITTEN_LATER, Reason.OWNED_BY_SCREEN, Reason.SUBMITTED, Reason.MANUAL_EDIT}
 )
-
-
-class Progress(Protocol):
-    """Is told what is being done, how much of it is done, and how much there is."""
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Take note."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
