@@ -17,7 +17,7 @@ from tests.integration.world import (
     interfered,
     ldap_people,
 )
-from tests.otobo import AGENT
+from tests.otobo import AGENT, WORKER
 from tests.servers import SlapdServer
 from worker import audit, cli
 from worker.handlers.explain import explain
@@ -264,6 +264,41 @@ def test_a_ticket_that_somebody_changes_meanwhile_is_read_again(small_world: Wor
     assert small_world.values(ticket) == {"Phone": ["agent's"]}
     assert (done.emptied, done.others, done.left) == ({}, {"Phone": 1}, [])
     assert field_update("Phone", ERASED, "") in small_world.lines(ticket)
+
+
+def test_who_is_cut_off_between_fields_and_lines_goes_on_with_the_lines(
+    small_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_world.otobo.add_field("Phone")
+    small_world.person("anna", "1")
+    services = small_world.services()
+    ticket = filled(small_world, services)
+
+    def cut_off(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services.erasing, "overwrite", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            forgotten(services)
+    assert small_world.values(ticket) == {}
+    assert field_update("Phone", "1", "") in small_world.lines(ticket)
+
+    again = forgotten(services)
+
+    assert (again.emptied, again.lines) == ({}, 1)
+    assert field_update("Phone", "1", "") not in small_world.lines(ticket)
+
+
+def test_lines_of_others_are_never_overwritten(world: World) -> None:
+    services = world.services()
+    ticket = world.ticket("anna")
+    theirs = world.otobo.add_update_line(ticket, "Phone", "1", user_id=AGENT)
+    ours = world.otobo.add_update_line(ticket, "Phone", "1", user_id=WORKER)
+
+    assert services.erasing.overwrite({ticket: {theirs: "x", ours: "y"}}) == 1
+    assert world.otobo.lines(ticket, AGENT) == [field_update("Phone", "1", "")]
+    assert world.lines(ticket) == ["y"]
 
 
 def test_a_field_that_cannot_be_written_is_named(small_world: World) -> None:
