@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 import redis
 
-from worker import jobs
+from worker import days, jobs
 from worker.manner import Manner
 from worker.services import Services
 from worker.tickets.selection import OPEN_TYPES, Selection, WrongSelection
@@ -130,10 +129,10 @@ def request(  # noqa: PLR0913 - what can be asked for
         queues=tuple(queue),
         states=tuple(state),
         state_types=(*state_type, *(OPEN_TYPES if open_tickets else ())),
-        created_from=_moment("--created-from", created_from),
-        created_until=_moment("--created-to", created_to, behind=True),
-        changed_from=_moment("--changed-from", changed_from),
-        changed_until=_moment("--changed-to", changed_to, behind=True),
+        created_from=days.moment("--created-from", created_from),
+        created_until=days.moment("--created-to", created_to, behind=True),
+        changed_from=days.moment("--changed-from", changed_from),
+        changed_until=days.moment("--changed-to", changed_to, behind=True),
         without_value=empty if only_empty else (),
     )
     traces = Traces(change_time=not keep_change_time, history=services.settings.resync.history)
@@ -154,23 +153,6 @@ def _left(job_id: int, client: redis.Redis) -> tuple[int, ...]:
         msg = f"job {job_id} has left no ticket for another run"
         raise WrongSelection(msg)
     return left
-
-
-def _moment(option: str, text: str, *, behind: bool = False) -> str:
-    """A day or a time as the tables have it; ``behind`` for the first one that is too late."""
-    if not text:
-        return ""
-    try:
-        moment = datetime.fromisoformat(text)
-        wrong = moment.tzinfo is not None
-    except ValueError:
-        wrong = True
-    if wrong:
-        msg = f"{option} {text!r} is no day and no time; right: 2026-01-31, '2026-01-31 13:00:00'"
-        raise WrongSelection(msg)
-    if behind:
-        moment += timedelta(days=1) if len(text) == len("2026-01-31") else timedelta(seconds=1)
-    return moment.isoformat(" ", "seconds")
 
 
 def _words(given: Mapping[str, Any]) -> str:
