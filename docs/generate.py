@@ -447,10 +447,10 @@ def _calls() -> str:
         "A message may name logins, customer ids and variables, and repeats no other value.",
         _table(["Error", "Meaning"], errors),
         "## Warnings",
-        "After a write the copies that workers keep are dropped, an [event](events.md) is "
-        "published, and the audit gets a line. Where Redis does not let one of these be done, the "
-        "write is told as done, and `warnings` is a list of texts beside it that say what was not "
-        "done.",
+        "Every call leaves a line in the audit. After a write the copies that workers keep are "
+        "dropped, and an [event](events.md) is published. Where Redis does not let one of these be "
+        "done, the write is told as done, and `warnings` is a list of texts beside it that say "
+        "what was not done.",
         *(part for call in CALLS.values() for part in _call(call)),
     )
 
@@ -458,7 +458,7 @@ def _calls() -> str:
 def _call(call: Call) -> Iterator[str]:
     told = _sections(call)
     yield f"## {call.name}"
-    yield told[""] + (" Leaves a line in the audit." if call.writes else "")
+    yield told[""]
     meanings = dict(re.findall(r"^(\w+): (.*)$", told.get("Args", ""), re.MULTILINE))
     rows = [
         [

@@ -1,4 +1,4 @@
-"""Who asked for what to be written? A line for each admin call that writes, in a Redis stream.
+"""Who asked for what? A line for each admin call, in a Redis stream.
 
 A call that was refused leaves its line, too. A line names fields and never holds a value; of whom
 it tells is named by login or customer id. The stream keeps the newest lines and lets the oldest go.
@@ -18,12 +18,14 @@ from worker.entries import milliseconds
 
 KEY = "fieldfare:audit"
 
+DONE = "done"
+
 _PORTION = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One admin call that was to write something.
+    """One admin call.
 
     Attributes:
         who: who asked, as the caller claimed.
@@ -33,6 +35,7 @@ class Line:
         source: where; empty where it is not known.
         fields: the variables that were written, by name.
         outcome: ``done``, ``nothing`` where nothing had to be written, or the error's code.
+        writes: the call was to write something; else it was a question.
     """
 
     who: str
@@ -41,7 +44,12 @@ class Line:
     customers: tuple[str, ...] = ()
     source: str = ""
     fields: tuple[str, ...] = ()
-    outcome: str = "done"
+    outcome: str = DONE
+    writes: bool = True
+
+    def is_about(self, login: str, *, writes: bool) -> bool:
+        """Whether it names a customer user (empty: anybody) and, if asked for, was to write."""
+        return (not login or login in self.customer_users) and (self.writes or not writes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +78,19 @@ def write(client: redis.Redis, line: Line, most: int) -> None:
     client.xadd(KEY, {"line": json.dumps(asdict(line))}, maxlen=most, approximate=False)
 
 
-def newest(client: redis.Redis, most: int, login: str = "") -> list[Kept]:
+def newest(client: redis.Redis, most: int, login: str = "", *, writes: bool = False) -> list[Kept]:
     """The newest lines, the newest last.
 
     Args:
         client: answers bytes.
         most: how many.
         login: only those that name this customer user; empty: all.
+        writes: only those of calls that were to write something.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    found = (kept for kept in _backwards(client) if not login or login in kept.line.customer_users)
+    found = (kept for kept in _backwards(client) if kept.line.is_about(login, writes=writes))
     return list(islice(found, most))[::-1]
 
 

@@ -1,8 +1,8 @@
 """What can an admin worker be asked for? One table of calls, and one way in for all of them.
 
 Tasks and commands come in here and nowhere else. A call never raises: what is against a rule, and
-what does not answer, is told as data. After a write the copies that the workers keep are dropped,
-an event says what changed, and the audit says who asked.
+what does not answer, is told as data. The audit says who asked; after a write the
+copies that the workers keep are dropped, and an event says what changed.
 """
 
 import time
@@ -14,6 +14,7 @@ import structlog
 
 from worker import call_errors, consequences
 from worker.arguments import misfit
+from worker.audit import DONE
 from worker.handlers import (
     assignments,
     customer_user_writes,
@@ -30,8 +31,6 @@ from worker.services import Services
 Handler: TypeAlias = Callable[..., Mapping[str, Any] | Change]
 """Takes ``services`` first and the call's arguments by name; see ``worker.handlers.changes``."""
 
-DONE = "done"
-
 MAX_WHO = 200
 """Most characters of who asks."""
 
@@ -45,7 +44,7 @@ class Call:
     Attributes:
         name: of the task.
         handler: does it; its signature says which arguments there are.
-        writes: whether it changes anything, and so leaves a line in the audit.
+        writes: whether it changes anything.
     """
 
     name: str
@@ -112,6 +111,8 @@ def perform(
         told = dict(answer)
         if call.writes:
             warnings = consequences.of_nothing(arguments, told, name, asking, services)
+        else:
+            consequences.of_question(told, name, asking, services)
     if warnings:
         told["warnings"] = [*told.get("warnings", ()), *warnings]
     log.info(

@@ -1,6 +1,6 @@
-"""What follows from a write? Copies are dropped, events tell of it, and the audit keeps who asked.
+"""What follows from a call? The audit keeps who asked; of a write everybody is told.
 
-The write is done by then, and nothing here can undo it. Where Redis does not do its part, the
+A write is done by then, and nothing here can undo it. Where Redis does not do its part, the
 caller is told what was not done, and the log says it as well.
 """
 
@@ -56,23 +56,43 @@ def of_nothing(
         who: who asked.
         services: what the call works with.
     """
-    error = str(told.get("error", ""))
     line = audit.Line(
         who=who,
         call=call,
         customer_users=_named(arguments, "login", "UserLogin"),
         customers=_named(arguments, "customer_id", "CustomerID"),
-        source=str(told.get("source", "")),
+        source=str(told.get("source") or ""),
         fields=(str(told["field"]),) if told.get("field") else (),
-        outcome=error or NOTHING,
+        outcome=told.get("error") or NOTHING,
     )
     _log(line)
     steps: dict[str, Callable[[], object]] = {_NO_LINE: lambda: _keep(line, services)}
-    if error in MAY_BE_DONE:
+    if line.outcome in MAY_BE_DONE:
         # Dropping a copy too many and an event too many are harmless; one too few is not.
         possible = Change({}, line.source, line.customer_users, line.customers)
         steps = _telling(possible, services) | steps
     return _done(steps, call)
+
+
+def of_question(told: Mapping[str, Any], call: str, who: str, services: Services) -> None:
+    """Keep who asked a question, and not about whom: what was asked may be anything.
+
+    An answer needs no Redis, so it is not worth a warning if there is none; the log has the line.
+
+    Args:
+        told: to the caller.
+        call: its name.
+        who: who asked.
+        services: what the call works with.
+    """
+    outcome = told.get("error") or audit.DONE
+    source = str(told.get("source") or "")
+    line = audit.Line(who=who, call=call, source=source, outcome=outcome, writes=False)
+    _log(line)
+    try:
+        _keep(line, services)
+    except redis.RedisError as error:
+        log.info("admin.not_kept", call=call, error=type(error).__name__)
 
 
 def events(change: Change) -> list[DirectoryEvent]:
@@ -149,6 +169,7 @@ def _log(line: audit.Line) -> None:
         source=line.source,
         fields=line.fields,
         outcome=line.outcome,
+        writes=line.writes,
     )
 
 

@@ -566,7 +566,7 @@ class ForgetSettings(BaseModel):
 
 
 class AuditSettings(BaseModel):
-    """Who asked for what to be written, by admin calls: lines in Redis, see ``fieldfare audit``."""
+    """Who asked for what, by admin calls: lines in Redis, see ``fieldfare audit``."""
 
     model_config = SECTION
 

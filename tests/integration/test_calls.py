@@ -223,10 +223,20 @@ def test_a_write_that_was_not_needed_is_kept_as_such(services: Services, write: 
     assert published(services) == []
 
 
-def test_a_call_that_reads_leaves_no_line(services: Services) -> None:
+def test_a_question_leaves_a_line_of_its_own_kind(services: Services, write: Written) -> None:
+    write(services)
     perform("customer_user.get", {"login": "anna"}, WHO, services)
+    perform("customer_user.find", {"term": SECRET}, WHO, services)
 
-    assert lines(services) == []
+    kept = lines(services)[1:]
+    assert [(one.call, one.customer_users, one.outcome, one.writes) for one in kept] == [
+        ("customer_user.get", (), "done", False),
+        ("customer_user.find", (), "done", False),
+    ]
+    assert len(published(services)) == 1, "of the write alone"
+    assert SECRET not in str(services.inbox.client.xrange(audit.KEY))
+    only_writes = audit.newest(services.inbox.client, 10, writes=True)
+    assert [one.line.call for one in only_writes] == ["test.write"]
 
 
 def test_the_audit_keeps_as_many_lines_as_the_settings_say(

@@ -20,7 +20,9 @@ from worker import results
 from worker.admin import configure, make_app
 from worker.calls import CALLS
 from worker.handlers import customer_users
+from worker.inbox import Inbox, connect
 from worker.services import Services
+from worker.settings import AuditSettings
 
 NOWHERE = "redis://127.0.0.1:1/0"
 
@@ -58,9 +60,11 @@ class OneSource:
 
 
 def services(answer: Answer) -> Services:
-    """All that calls that read work with."""
+    """All that calls that read work with; Redis is away, which is no reason not to answer."""
     directory = Directory([OneSource(answer)])  # type: ignore[list-item]
-    return SimpleNamespace(directory=directory)  # type: ignore[return-value]
+    inbox = Inbox(connect(NOWHERE), lambda: None)
+    settings = SimpleNamespace(audit=AuditSettings())
+    return SimpleNamespace(directory=directory, inbox=inbox, settings=settings)  # type: ignore[return-value]
 
 
 ANNA = CustomerUser(
@@ -115,13 +119,15 @@ def test_the_application_knows_admin_tasks_only(app: Celery) -> None:
     assert set(app.conf.task_queues) == {"admin"}
 
 
-def test_a_call_is_logged_without_the_login(app: Celery) -> None:
-    with capture_logs() as logs:
+def test_a_call_is_logged_and_told_without_redis(app: Celery) -> None:
+    with capture_logs() as seen:
         app.tasks["customer_user.get"]("anna", requested_by="crm")
         app.tasks["customer_user.find"](term="an", requested_by="crm")
 
+    logs = [line for line in seen if line["event"] == "admin.called"]
     times = [line.pop("duration_ms") for line in logs]
     assert min(times) >= 0
+    assert [line["event"] for line in seen].count("admin.not_kept") == 2
     assert logs == [
         {
             "event": "admin.called",
@@ -211,7 +217,8 @@ def test_arguments_that_do_not_fit_are_refused_without_a_value(
     assert told["error"] == "wrong_arguments"
     assert told.get("field", "") == field
     assert said in told["message"]
-    assert [line["outcome"] for line in logs] == ["wrong_arguments"]
+    called = [line["outcome"] for line in logs if line["event"] == "admin.called"]
+    assert called == ["wrong_arguments"]
     assert "hunter2" not in f"{told} {logs}"
 
 

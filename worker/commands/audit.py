@@ -1,4 +1,4 @@
-"""``fieldfare audit``: who asked for what to be written, and what came of it?"""
+"""``fieldfare audit``: who asked for what, and what came of it?"""
 
 import json
 import sys
@@ -28,15 +28,19 @@ def audit(
     login: Annotated[
         str | None, typer.Option(help="Only those about the customer user with this login.")
     ] = None,
+    writes: Annotated[
+        bool, typer.Option("--writes", help="Only calls that were to write something.")
+    ] = False,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on with new lines, until Ctrl-C.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show which admin calls were to write something, the newest last.
+    """Show which admin calls were made, the newest last.
 
-    Refused calls are there, too. Who asked is what the caller said of itself. Fields are named,
-    values never. Times are in UTC. With --follow and --json each line is an object of its own.
+    Refused calls and questions are there, too; --writes leaves questions out. Who asked is what the
+    caller said of itself. Fields are named, values never. Times are in UTC. With --follow and
+    --json each line is an object of its own.
 
     Example: fieldfare audit --login jdoe
     """
@@ -45,22 +49,31 @@ def audit(
 
     with answering():
         client = impatient(redis_url(load().redis), "fieldfare-audit")
-        found = lines.newest(client, limit, login or "")
+        found = lines.newest(client, limit, login or "", writes=writes)
         if not follow:
             _show(found, as_json=as_json)
             return
-        go_on(client, found, login or "", threading.Event().wait, as_json=as_json)
+
+        def wanted(one: "Kept") -> bool:
+            return one.line.is_about(login or "", writes=writes)
+
+        go_on(client, found, wanted, threading.Event().wait, as_json=as_json)
 
 
 def go_on(
-    client: "redis.Redis", found: "Sequence[Kept]", login: str, wait: Wait, *, as_json: bool
+    client: "redis.Redis",
+    found: "Sequence[Kept]",
+    wanted: "Callable[[Kept], bool]",
+    wait: Wait,
+    *,
+    as_json: bool,
 ) -> None:
     """Show lines, and those that come after them, until Ctrl-C.
 
     Args:
         client: answers bytes.
         found: the lines to begin with.
-        login: only lines about this customer user; empty: all.
+        wanted: whether a line is shown.
         wait: waits for so many seconds.
         as_json: an object on a line instead of text.
 
@@ -79,7 +92,7 @@ def go_on(
             else:
                 sys.stdout.flush()
                 wait(EVERY)
-            found = [one for one in came if not login or login in one.line.customer_users]
+            found = [one for one in came if wanted(one)]
     except KeyboardInterrupt:
         return  # as with tail -f, this is how it ends
 

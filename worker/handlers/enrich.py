@@ -144,10 +144,10 @@ def _sorted_out(
     if followed:
         scheduled = announce(followed.values(), services)
         kind, reason = (Kind.SCHEDULED, "") if scheduled else (Kind.IGNORED, NO_REFRESH)
-        event_name = f"event.{kind}"
+        name = "event.scheduled" if scheduled else "event.ignored"
         for entry_id, event in followed.items():
             outcomes.append(Outcome(entry_id, None, kind, reason=reason))
-            log.info(event_name, entry=entry_id, type=event.type, reason=reason)
+            log.info(name, entry=entry_id, type=event.type, reason=reason)
     return requests, outcomes
 
 

@@ -89,32 +89,36 @@ def register(app: Celery, duties: Duties) -> None:
         """Remove consumers that died and hold nothing."""
         inbox().remove_dead_consumers()
 
-    look_again = _left_to_the_next("second_look", lambda: duties.second_look(False))
-    look_at_own = _left_to_the_next("second_look", lambda: duties.second_look(True))
+    look_again = _left_to_the_next("second_look.interrupted", lambda: duties.second_look(False))
+    look_at_own = _left_to_the_next("second_look.interrupted", lambda: duties.second_look(True))
 
-    follow = _left_to_the_next("refresh", duties.refresh)
+    follow = _left_to_the_next("refresh.interrupted", duties.refresh)
 
     tasks: dict[str, Callable[..., None]] = {
         **_producers_tasks(inbox),
         DRAIN: drain_inbox,
         RELEASE: release,
         TIDY: tidy,
-        SWEEP: _left_to_the_next("sweep", duties.sweep),
+        SWEEP: _left_to_the_next("sweep.interrupted", duties.sweep),
         SECOND_LOOK: look_again,
-        WATCH: _left_to_the_next("watch", duties.watch),
+        WATCH: _left_to_the_next("watch.interrupted", duties.watch),
     }
     for name, run in tasks.items():
         app.task(name=name, shared=False)(run)  # else it is a task of every application
 
 
-def _left_to_the_next(name: str, run: Callable[[], object]) -> Callable[[], None]:
-    """A task that an outage may interrupt, since the next one goes on where it stood."""
+def _left_to_the_next(event: str, run: Callable[[], object]) -> Callable[[], None]:
+    """A task that an outage may interrupt, since the next one goes on where it stood.
+
+    Args:
+        event: how an interruption is called in the log.
+        run: does it.
+    """
 
     def task() -> None:
         try:
             run()
         except OUTAGES as error:
-            event = f"{name}.interrupted"
             log.warning(event, error=type(error).__name__)
 
     return task
