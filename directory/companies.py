@@ -14,7 +14,7 @@ from directory.customer_id_list import valid_ids
 from directory.database import Database, DatabaseFault
 from directory.model import Attributes, CustomerUser
 from directory.refusals import Refused
-from directory.rows import KeyedTable, Row, find_rows
+from directory.rows import Cells, KeyedTable, Row, find_rows, row_of
 from directory.search import (
     ANYBODY,
     Matches,
@@ -145,9 +145,11 @@ class CompanySource:
         validity = config.customer_company_valid or ""
         columns = tuple(dict.fromkeys([*self.table.columns, *self._listed]))
         table = SearchedTable(config.table, columns, config.compares_case, validity)
-        return find_in_table(
-            self.database, table, query, partial(valid_ids, self.tickets), self._found
-        )
+
+        def found(cells: Cells) -> CustomerUser | None:
+            return self._found(row_of(columns, cells))
+
+        return find_in_table(self.database, table, query, partial(valid_ids, self.tickets), found)
 
     def fault(self, reason: str) -> CompanySourceUnavailable:
         """What to raise where this table was asked for one customer, and did not answer."""

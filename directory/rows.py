@@ -8,7 +8,7 @@ row in the server's order is taken (observed rule 27).
 
 import re
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -25,6 +25,9 @@ from directory.values import to_text, to_value, to_values
 
 Row: TypeAlias = Mapping[str, AttributeValue]
 """Values by column; NULLs are missing."""
+
+Cells: TypeAlias = Sequence[AttributeValue | None]
+"""Values in the order of the columns that were read; None is NULL."""
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
@@ -230,13 +233,14 @@ def read_row(columns: Sequence[str], cells: Sequence[Any]) -> Row:
     }
 
 
-def read_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[Row]:
-    """The values of many rows' cells. A column's cells mostly are of one type."""
-    texts = [to_values(cells) for cells in zip(*rows, strict=True)]
-    return [
-        {name: value for name, value in zip(columns, row, strict=True) if value is not None}
-        for row in zip(*texts, strict=True)
-    ]
+def read_cells(rows: Sequence[Sequence[Any]]) -> Iterator[Cells]:
+    """The values of many rows. A column's cells mostly are of one type."""
+    return zip(*[to_values(cells) for cells in zip(*rows, strict=True)], strict=True)
+
+
+def row_of(columns: Sequence[str], cells: Cells) -> Row:
+    """The values of cells by column."""
+    return {name: value for name, value in zip(columns, cells, strict=True) if value is not None}
 
 
 def _preselection(

@@ -8,6 +8,7 @@ there are as many as wanted.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy
@@ -21,7 +22,7 @@ from directory.like import as_text, fits
 from directory.membership import one_of, sent
 from directory.model import CustomerUser
 from directory.preselection import preselection
-from directory.rows import Row, from_table, read_rows
+from directory.rows import Cells, Row, from_table, read_cells, row_of
 from directory.search import (
     ANYBODY,
     And,
@@ -40,6 +41,8 @@ from directory.spans import in_span, time_columns
 
 SORTS_AS_WE_DO = frozenset({"postgresql", "mysql", "mariadb", "sqlite"})
 """Databases that can be told to sort code point by code point."""
+
+NOTHING: Row = MappingProxyType({})
 
 GROWTH = 8
 """How much more is asked for when too many were left out."""
@@ -86,7 +89,7 @@ def find_in_table(
     table: SearchedTable,
     query: Query,
     valid_ids: Callable[[], frozenset[str]] | None,
-    customer_user: Callable[[Row], CustomerUser | None],
+    customer_user: Callable[[Cells], CustomerUser | None],
 ) -> Matches:
     """The customer users whose rows a query finds.
 
@@ -96,7 +99,8 @@ def find_in_table(
         query: what is asked.
         valid_ids: gives the ids that mean valid; asked only if the query wants to know. None where
             the ticket system's table of them stands beside this one.
-        customer_user: makes one of a row; None of a row that is none.
+        customer_user: makes one of a row's values, in the order of the table's columns; None of a
+            row that is none.
 
     Raises:
         DatabaseFault: the database, or ``valid_ids``, does not answer.
@@ -135,12 +139,17 @@ def _decided(
     table: SearchedTable,
     query: Query,
     rows: Sequence[Any],
-    customer_user: Callable[[Row], CustomerUser | None],
+    customer_user: Callable[[Cells], CustomerUser | None],
     *,
     ordered: bool,
 ) -> Matches:
-    read = read_rows(table.columns, rows)
-    people = ((user, row) for row in read if (user := customer_user(row)) is not None)
+    # Lists are long, and nothing is left to be decided about them.
+    decided = ordered and query.condition == ANYBODY
+    people = (
+        (user, NOTHING if decided else row_of(table.columns, cells))
+        for cells in read_cells(rows)
+        if (user := customer_user(cells)) is not None
+    )
     return matching(query, people, exact=table.exact, ordered_already=ordered)
 
 

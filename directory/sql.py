@@ -6,6 +6,7 @@ it connects when it is first asked and recovers by itself (OTOBO's ``CustomerUse
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -19,7 +20,15 @@ from directory.dsn import DsnError
 from directory.errors import SourceMisconfigured, SourceOutcomeUnknown, SourceUnavailable
 from directory.model import Absent, Answer, AttributeValue, CustomerUser, Found, Unavailable
 from directory.names import listed_fields
-from directory.rows import KeyedTable, Row, existing_tables, find_rows, missing_columns, probe
+from directory.rows import (
+    Cells,
+    KeyedTable,
+    Row,
+    existing_tables,
+    find_rows,
+    missing_columns,
+    probe,
+)
 from directory.search import Matches, Query
 from directory.search_sql import SearchedTable, find_in_table, read_columns
 from directory.source_transaction import SourceTransaction
@@ -49,7 +58,13 @@ def stamps_of(foreign_db: bool) -> Mapping[str, str]:
 
 def values_of(row: Row, columns: Mapping[str, str]) -> dict[str, AttributeValue]:
     """Values by variable; a variable whose column is NULL is missing."""
-    values = {variable: row[storage] for variable, storage in columns.items() if storage in row}
+    return with_short_stamps(
+        {variable: row[storage] for variable, storage in columns.items() if storage in row}
+    )
+
+
+def with_short_stamps(values: dict[str, AttributeValue]) -> dict[str, AttributeValue]:
+    """The same values, their stamps as OTOBO shows them."""
     for variable in ("CreateTime", "ChangeTime"):
         stamp = values.get(variable)
         if isinstance(stamp, str) and "." in stamp:
@@ -143,7 +158,7 @@ class SqlSource:
         )
         try:
             valid = None if config.in_ticket_database else partial(valid_ids, self._tickets)
-            user = partial(self._customer_user, shown=self._shown_columns)
+            user = self._reader(columns, self._shown_columns)
             return find_in_table(self._database, table, query, valid, user)
         except DatabaseFault as fault:
             raise SourceUnavailable(config.slot, fault.reason) from None
@@ -264,17 +279,52 @@ class SqlSource:
         )
 
     def _answer(self, row: Row | None) -> Answer:
-        user = None if row is None else self._customer_user(row, self._name_columns)
-        return Absent() if user is None else Found(user)
-
-    def _customer_user(self, row: Row, shown: Sequence[str]) -> CustomerUser | None:
-        """The customer user of a row; one without a login is none (spec 4.7)."""
+        if row is None:
+            return Absent()
         attributes = values_of(row, self._variables)
         login = row.get(self._login_column)
         if not isinstance(login, str) or not login:
-            return None
-        by_storage = {name: row[name] for name in shown if name in row}
-        return CustomerUser(self._config.slot, login, attributes, by_storage)
+            return Absent()  # one without a login is none (spec 4.7)
+        by_storage = {name: row[name] for name in self._name_columns if name in row}
+        return Found(CustomerUser(self._config.slot, login, attributes, by_storage))
+
+    def _reader(
+        self, columns: Sequence[str], shown: Sequence[str]
+    ) -> Callable[[Cells], CustomerUser | None]:
+        """What makes customer users of rows with these columns; see ``_answer``."""
+        slot, login_at = self._config.slot, columns.index(self._login_column)
+        attributes_of = _picking(columns, self._variables)
+        shown_of = _picking(columns, dict(zip(shown, shown, strict=True)))
+
+        def read(cells: Cells) -> CustomerUser | None:
+            login = cells[login_at]
+            if not isinstance(login, str) or not login:
+                return None
+            attributes = with_short_stamps(attributes_of(cells))
+            return CustomerUser(slot, login, attributes, shown_of(cells))
+
+        return read
+
+
+def _picking(
+    columns: Sequence[str], wanted: Mapping[str, str]
+) -> Callable[[Cells], dict[str, AttributeValue]]:
+    """What makes a table of a row's values, by the names that are wanted for its columns."""
+    places = {
+        name: columns.index(storage) for name, storage in wanted.items() if storage in columns
+    }
+    names = tuple(places)
+    # Of less than two it would give no tuple.
+    pick = itemgetter(*places.values()) if len(places) > 1 else None
+
+    def picked(cells: Cells) -> dict[str, AttributeValue]:
+        values = pick(cells) if pick else [cells[place] for place in places.values()]
+        if None in values:
+            pairs = zip(names, values, strict=True)
+            return {name: value for name, value in pairs if value is not None}
+        return dict(zip(names, values, strict=True))
+
+    return picked
 
 
 def _name_columns(config: SqlSourceConfig) -> tuple[str, ...]:
