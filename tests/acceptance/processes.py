@@ -4,17 +4,21 @@ Nothing is imported from the product here. What every process printed is kept, s
 be searched for what must never be printed, see ``secrecy``.
 """
 
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any
+
+from celery import Celery
 
 from tests.forks import Forks
 from tests.servers.process import spawn
@@ -39,6 +43,14 @@ def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> 
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         pause.wait(0.05)
+
+
+@contextmanager
+def calling(caller: Celery) -> Iterator[Celery]:
+    """A program that calls tasks, while Redis is there: answers take their leave of it."""
+    with closing(caller):
+        yield caller
+        gc.collect()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 from celery import Celery
 
 from tests.acceptance.conftest import Installation
-from tests.acceptance.processes import Cli, Daemon, environment, until
+from tests.acceptance.processes import Cli, Daemon, calling, environment, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,8 +21,8 @@ def caller(installation: Installation) -> Iterator[Celery]:
     made = Celery(broker=installation.redis.url, backend=installation.redis.url)
     prefix = {"global_keyprefix": "fieldfare:celery:"}
     made.conf.update(broker_transport_options=prefix, result_backend_transport_options=prefix)
-    yield made
-    made.close()
+    with calling(made):
+        yield made
 
 
 def started(fieldfare: Cli, command: str, *options: str) -> Daemon:

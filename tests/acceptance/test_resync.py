@@ -8,7 +8,7 @@ from celery import Celery
 from sqlalchemy import insert, text
 
 from tests.acceptance.conftest import Installation
-from tests.acceptance.processes import Cli, Daemon, until
+from tests.acceptance.processes import Cli, Daemon, calling, until
 from tests.otobo import WORKER
 from worker.tickets import schema
 
@@ -130,7 +130,7 @@ def test_another_program_begins_a_resync(installation: Installation, fieldfare: 
     def told(**arguments: object) -> object:
         return caller.send_task("resync.start", kwargs=arguments, queue="resync").get(timeout=60)
 
-    with caller:
+    with calling(caller):
         wrong = {"error": "wrong_selection", "message": "there is no ticket with the number 1"}
         assert told(number=["1"]) == wrong
         misfit = "ticket must be a list of numbers; what was given is str"

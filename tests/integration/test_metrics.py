@@ -79,6 +79,7 @@ def test_a_batch_is_counted_once_with_all_that_came_of_it(
         "kept": 0,
         "no_such_ticket": 1,
         "ignored": 0,
+        "scheduled": 0,
         "waiting": 0,
         "stale": 0,
         "conflict": 0,

@@ -452,12 +452,12 @@ def test_who_asks_for_a_program_is_not_told_what_was_said_before(
     world = small_world
     LdapDirectory(slapd).add_person("anna", "Anna", "Berg", "a@b.c", "ACME")
     services = world.services(sources={"CustomerUser": aging(slapd)})
-    assert customer_users.get("anna", services.directory)["answer"] == "found"
+    assert customer_users.get(services, login="anna")["answer"] == "found"
     assert services.directory.customer_ids("anna") == ("ACME",)
 
     slapd.stop()
     try:
-        told = customer_users.get("anna", services.directory)
+        told = customer_users.get(services, login="anna")
         ids = services.directory.customer_ids("anna")
     finally:
         slapd.start()

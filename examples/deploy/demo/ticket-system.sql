@@ -147,6 +147,22 @@ INSERT INTO queue (id, name) VALUES (2, 'Raw');
 INSERT INTO queue (id, name) VALUES (3, 'Junk');
 INSERT INTO queue (id, name) VALUES (4, 'Misc');
 SELECT setval(pg_get_serial_sequence('queue', 'id'), coalesce(max(id), 0) + 1, false) FROM queue;
+CREATE TABLE search_profile (
+	login VARCHAR(200) NOT NULL,
+	profile_name VARCHAR(200) NOT NULL,
+	profile_type VARCHAR(30) NOT NULL,
+	profile_key VARCHAR(200) NOT NULL,
+	profile_value VARCHAR(200)
+);
+CREATE INDEX ix_search_profile_login ON search_profile (login);
+CREATE TABLE service_customer_user (
+	customer_user_login VARCHAR(200) NOT NULL,
+	service_id INTEGER NOT NULL,
+	create_time TIMESTAMP(0) WITHOUT TIME ZONE NOT NULL,
+	create_by INTEGER NOT NULL
+);
+CREATE INDEX ix_service_customer_user_customer_user_login ON service_customer_user (customer_user_login);
+CREATE INDEX ix_service_customer_user_service_id ON service_customer_user (service_id);
 CREATE TABLE sysconfig_default (
 	id SERIAL NOT NULL,
 	name VARCHAR(250) NOT NULL,
