@@ -100,8 +100,20 @@ def _addressed(values: Sequence[AttributeValue | None]) -> str:
         text = " ".join(filter(None, values))  # type: ignore[arg-type]  # nearly always texts
     except TypeError:
         text = " ".join(_texts(values))
-    match = _NAME_AND_ADDRESS.fullmatch(text) if "@" in text else None
+    if "@" not in text:
+        return text
+    name, blank, address = text.rpartition(" ")
+    if blank and _is_plain(address) and name.isprintable():
+        return f'"{name}" <{address}>'  # nearly always, and lists are long
+    match = _NAME_AND_ADDRESS.fullmatch(text)
     return f'"{match[1]}" <{match[2]}>' if match else text
+
+
+def _is_plain(address: str) -> bool:
+    """Whether it is an address by ``_NAME_AND_ADDRESS`` in which no blank of any kind stands."""
+    at = address.find("@", 1)
+    dot = address.find(".", at + 2)
+    return at > 0 and 0 < dot < len(address) - 1 and address.isprintable()
 
 
 def full_name(naming: Naming, attributes: Attributes, by_storage: Attributes) -> str:

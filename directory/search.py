@@ -392,7 +392,11 @@ def matching(
             key=lambda pair, name=order.field: sort_key(pair[1].get(name)),  # type: ignore[misc]
             reverse=order.descending,
         )
-    users = tuple(user for user, _ in ordered)
+    return cut(tuple(user for user, _ in ordered), query)
+
+
+def cut(users: tuple[CustomerUser, ...], query: Query) -> Matches:
+    """As many of those who were found as a query wants."""
     return Matches(users[: query.limit], more=query.limit is not None and len(users) > query.limit)
 
 

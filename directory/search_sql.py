@@ -8,7 +8,6 @@ there are as many as wanted.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy
@@ -22,7 +21,7 @@ from directory.like import as_text, fits
 from directory.membership import one_of, sent
 from directory.model import CustomerUser
 from directory.preselection import preselection
-from directory.rows import Cells, Row, from_table, read_cells, row_of
+from directory.rows import Cells, from_table, read_cells, row_of
 from directory.search import (
     ANYBODY,
     And,
@@ -33,6 +32,7 @@ from directory.search import (
     OneOf,
     Or,
     Query,
+    cut,
     fields_of,
     has_spans,
     matching,
@@ -41,8 +41,6 @@ from directory.spans import in_span, time_columns
 
 SORTS_AS_WE_DO = frozenset({"postgresql", "mysql", "mariadb", "sqlite"})
 """Databases that can be told to sort code point by code point."""
-
-NOTHING: Row = MappingProxyType({})
 
 GROWTH = 8
 """How much more is asked for when too many were left out."""
@@ -143,13 +141,15 @@ def _decided(
     *,
     ordered: bool,
 ) -> Matches:
-    # Lists are long, and nothing is left to be decided about them.
-    decided = ordered and query.condition == ANYBODY
-    people = (
-        (user, NOTHING if decided else row_of(table.columns, cells))
-        for cells in read_cells(rows)
-        if (user := customer_user(cells)) is not None
-    )
+    read = ((customer_user(cells), cells) for cells in read_cells(rows))
+    if ordered and query.condition == ANYBODY:
+        # Lists are long, and nothing is left to be decided about them.
+        users: dict[str, CustomerUser] = {}
+        for user, _ in read:
+            if user is not None:
+                users.setdefault(user.login, user)
+        return cut(tuple(users.values()), query)
+    people = ((user, row_of(table.columns, cells)) for user, cells in read if user is not None)
     return matching(query, people, exact=table.exact, ordered_already=ordered)
 
 

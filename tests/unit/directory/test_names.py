@@ -1,9 +1,13 @@
 """UserMailString and UserFullname, as a real OTOBO was seen to put them together."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from directory.config import LdapSourceConfig, SqlSourceConfig
-from directory.names import Naming, full_name, mail_string
+from directory.names import Naming, full_name, listed_string, mail_string
 
 MAP = {
     "UserTitle": "title",
@@ -109,3 +113,18 @@ def test_the_attributes_of_ldap_are_named_without_case() -> None:
 
     assert full_name(Naming.of(source), JANE, {}) == "Jane Doe"
     assert mail_string(Naming.of(source), JANE) == "jdoe@cust.test"
+
+
+PIECE = st.text(alphabet="ab@. \t\n\xa0é", max_size=12)
+
+
+@given(texts=st.lists(PIECE, min_size=1, max_size=3))
+def test_an_address_is_told_as_the_pattern_tells_it(texts: list[str]) -> None:
+    """The quick way for what is nearly always there is no other way."""
+    text = " ".join(one for one in texts if one)
+    match = re.fullmatch(r"(.*)\s(.+?@.+?\..+?)\s?", text)
+    fields = [(str(number), "") for number, _ in enumerate(texts)]
+
+    told = listed_string(fields, {}, dict(zip(map(str, range(3)), texts, strict=False)))
+
+    assert told == (f'"{match[1]}" <{match[2]}>' if match else text)
