@@ -4,7 +4,7 @@ import json
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -144,6 +144,14 @@ def test_everybody_can_do_their_work(
     assert redis_server.refused() == []
 
 
+def asked(caller: Celery, arguments: Mapping[str, str]) -> object:
+    """What a call tells; its answer is taken out of Redis."""
+    call = caller.send_task("customer_user.unassign", kwargs=arguments, queue="admin")
+    told: object = call.get(timeout=60)
+    call.forget()
+    return told
+
+
 def writes(server: GuardedServer, installation: Installation, admin: Cli, drains: Daemon) -> None:
     """As an admin does: others hear of it, and the audit keeps it."""
     with installation.otobo.engine.begin() as connection:
@@ -153,9 +161,7 @@ def writes(server: GuardedServer, installation: Installation, admin: Cli, drains
     with calling(Celery(broker=url, backend=url, set_as_current=False)) as caller:
         caller.conf.update(broker_transport_options=prefix, result_backend_transport_options=prefix)
         arguments = {"login": "anna", "customer_id": "beta", "requested_by": "a test"}
-        call = caller.send_task("customer_user.unassign", kwargs=arguments, queue="admin")
-        assert call.get(timeout=60) == {"login": "anna", "customer_id": "beta"}
-        call.forget()
+        assert asked(caller, arguments) == {"login": "anna", "customer_id": "beta"}
     until(lambda: drains.lines("event.ignored"), "a ticket worker heard of it")
     (line,) = admin("audit", "--writes", "--json").json
     assert (line["call"], line["who"], line["customer_users"]) == (
