@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, update
 
 from mapping.model import HistoryType
 from tests.otobo import AGENT, ROOT, WORKER, WORKER_LOGIN, Otobo
-from worker.tickets import moving, schema
+from worker.tickets import moving, repeating, schema
 from worker.tickets.engine import ticket_engine
 from worker.tickets.history import HistoryLog
 from worker.tickets.moving import TicketMoves
@@ -203,7 +203,7 @@ def test_a_screen_that_holds_a_ticket_is_waited_for(
 ) -> None:
     tickets = [otobo.create_ticket("jdoe") for _ in range(2)]
     hold(screen, tickets[1])
-    monkeypatch.setattr(moving.time, "sleep", lambda _seconds: screen.commit())
+    monkeypatch.setattr(repeating.time, "sleep", lambda _seconds: screen.commit())
 
     assert ids_of(moves("jdoe", "jane")) == tickets
 
@@ -215,7 +215,7 @@ def test_a_ticket_that_is_held_for_too_long_stays_for_the_next_time(
     going = moves("jdoe", "jane")
     first = next(going)
     hold(screen, tickets[3])
-    monkeypatch.setattr(moving, "REPEATS", 0)
+    monkeypatch.setattr(repeating, "REPEATS", 0)
 
     with pytest.raises(TicketDatabaseUnavailable):
         next(going)

@@ -335,26 +335,6 @@ def test_the_field_is_filled_again_only_while_the_directory_knows_them(small_wor
 
 # -- the command
 
-SETTINGS = """
-[tickets]
-url = "{tickets}"
-
-[redis]
-url = "{redis}"
-
-[sources.CustomerUser]
-kind = "sql"
-url = "{people}"
-table = "people"
-foreign_db = true
-customer_key = "login"
-customer_id = "customer_id"
-map = {{ UserLogin = "login", UserPhone = "phone" }}
-
-[mapping.variables]
-UserPhone = "Phone"
-"""
-
 Run = Callable[..., Result]
 
 
@@ -364,9 +344,7 @@ def run(small_world: World, tmp_path: Path) -> Run:
     small_world.otobo.add_field("Phone")
     small_world.person("anna", "VALUE-1")
     filled(small_world, small_world.services())
-    file = tmp_path / "fieldfare.toml"
-    urls = {"tickets": small_world.ticket_url, "people": small_world.crm.url}
-    file.write_text(SETTINGS.format(redis=small_world.redis.url, **urls))
+    file = small_world.write_settings(tmp_path)
 
     def invoke(*arguments: str, exit_code: int = 0) -> Result:
         config = {"FIELDFARE_CONFIG": str(file), "COLUMNS": "100"}

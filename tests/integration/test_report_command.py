@@ -17,26 +17,6 @@ from tests.integration.world import World
 from worker import cli
 from worker.tickets import schema
 
-SETTINGS = """
-[tickets]
-url = "{tickets}"
-
-[redis]
-url = "{redis}"
-
-[sources.CustomerUser]
-kind = "sql"
-url = "{people}"
-table = "people"
-foreign_db = true
-customer_key = "login"
-customer_id = "customer_id"
-map = {{ UserLogin = "login", UserPhone = "phone" }}
-
-[mapping.variables]
-UserPhone = "Phone"
-"""
-
 AWAY = """
 [sources.CustomerUser1]
 kind = "ldap"
@@ -60,15 +40,7 @@ def settings(small_world: World, tmp_path: Path) -> Path:
         ticket = small_world.ticket("anna")
         if number:
             small_world.otobo.insert_value(ticket, "Phone", value_text="VALUE-1")
-    file = tmp_path / "fieldfare.toml"
-    file.write_text(
-        SETTINGS.format(
-            tickets=small_world.ticket_url,
-            redis=small_world.redis.url,
-            people=small_world.crm.url,
-        )
-    )
-    return file
+    return small_world.write_settings(tmp_path)
 
 
 @pytest.fixture

@@ -32,6 +32,26 @@ from worker.waiting_room import REST_SECONDS, come_back
 
 PHONE: Mapping[str, str] = {"UserPhone": "Phone"}
 
+SETTINGS = """
+[tickets]
+url = "{tickets}"
+
+[redis]
+url = "{redis}"
+
+[sources.CustomerUser]
+kind = "sql"
+url = "{people}"
+table = "people"
+foreign_db = true
+customer_key = "login"
+customer_id = "customer_id"
+map = {{ UserLogin = "login", UserPhone = "phone" }}
+
+[mapping.variables]
+UserPhone = "Phone"
+"""
+
 
 class World:
     """A ticket system, a Redis and a CRM, and workers that are set up in it.
@@ -74,6 +94,13 @@ class World:
         # Nor does any screen write in the middle of a batch, unless a test lets one.
         newcomers = Newcomers(built.tickets.newest_row_id, pause=lambda _: None)
         return dataclasses.replace(built, inbox=inbox, newcomers=newcomers)
+
+    def write_settings(self, folder: Path) -> Path:
+        """A settings file for commands: the phone of who is in ``crm`` goes into a field."""
+        file = folder / "fieldfare.toml"
+        urls = {"tickets": self.ticket_url, "people": self.crm.url, "redis": self.redis.url}
+        file.write_text(SETTINGS.format(**urls))
+        return file
 
     def person(self, login: str, phone: str | None = "1", **more: str) -> None:
         """A customer user in the CRM."""

@@ -1,7 +1,9 @@
 """What does an update change? It is shown field by field, as it was and as it becomes."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from worker.commands import known, prompting
 from worker.commands.fields import Values
@@ -11,6 +13,14 @@ if TYPE_CHECKING:
     from directory.config import MapEntry
 
 VALID = "ValidID"
+
+Replace = Annotated[
+    bool,
+    typer.Option("--replace", help="Empty all fields that are not given, as OTOBO's screen does."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
+]
 
 
 def whole(

@@ -11,6 +11,7 @@ import typer
 from worker.commands import changing, known, prompting
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.calling import Local, call
+from worker.commands.changing import DryRun, Replace
 from worker.commands.fields import CUSTOMER_USER, Values, with_fields
 from worker.settings import load
 
@@ -115,15 +116,8 @@ def update(  # noqa: PLR0913 - one for each option
     *,
     login: Login,
     values: Values,
-    replace: Annotated[
-        bool,
-        typer.Option(
-            "--replace", help="Empty all fields that are not given, as OTOBO's screen does."
-        ),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
-    ] = False,
+    replace: Replace = False,
+    dry_run: DryRun = False,
     local: Local = False,
     as_json: Json = False,
 ) -> None:

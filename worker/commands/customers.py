@@ -7,7 +7,7 @@ import typer
 from worker.commands import changing, known, listing, prompting
 from worker.commands.answering import Json, answering
 from worker.commands.calling import Local, call
-from worker.commands.changing import VALID
+from worker.commands.changing import VALID, DryRun, Replace
 from worker.commands.customer_user_writes import EPILOG as WRITTEN
 from worker.commands.fields import CUSTOMER, Values, with_fields
 from worker.commands.listing import CUSTOMERS, EPILOG, Csv, Limit, Offset
@@ -138,15 +138,8 @@ def update(  # noqa: PLR0913 - one for each option
     *,
     customer_id: CustomerId,
     values: Values,
-    replace: Annotated[
-        bool,
-        typer.Option(
-            "--replace", help="Empty all fields that are not given, as OTOBO's screen does."
-        ),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
-    ] = False,
+    replace: Replace = False,
+    dry_run: DryRun = False,
     local: Local = False,
     as_json: Json = False,
 ) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.bars import bars
+from worker.commands.choosing import CreatedFrom, CreatedTo, OpenTickets, Queues
 from worker.settings import load
 
 if TYPE_CHECKING:
@@ -40,19 +41,10 @@ def report(  # noqa: PLR0913, PLR0917 - one for each option
     full: Annotated[
         bool, typer.Option("--full", help="Ask it about all of them; nothing is an estimate then.")
     ] = False,
-    queue: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Tickets in this queue, named in full; repeatable."),
-    ] = None,
-    open_tickets: Annotated[
-        bool, typer.Option("--open", help="In a state of the types new, open and pending.")
-    ] = False,
-    created_from: Annotated[
-        str, typer.Option(metavar="DAY", help="Created on this day or later: 2026-01-31.")
-    ] = "",
-    created_to: Annotated[
-        str, typer.Option(metavar="DAY", help="Created on this day or earlier.")
-    ] = "",
+    queue: Queues = None,
+    open_tickets: OpenTickets = False,
+    created_from: CreatedFrom = "",
+    created_to: CreatedTo = "",
     html: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write a page with charts, too; needs the extra report."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker.commands.answering import Exit, Json, answering, complain
+from worker.commands.choosing import CreatedFrom, CreatedTo, OpenTickets, Queues
 from worker.settings import load
 
 if TYPE_CHECKING:
@@ -49,10 +50,7 @@ def resync(  # noqa: PLR0913, PLR0917 - one for each option
     customer: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Tickets of this customer; repeatable.")
     ] = None,
-    queue: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Tickets in this queue, named in full; repeatable."),
-    ] = None,
+    queue: Queues = None,
     state: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="In this state; repeatable.")
     ] = None,
@@ -60,15 +58,9 @@ def resync(  # noqa: PLR0913, PLR0917 - one for each option
         list[str] | None,
         typer.Option(metavar="NAME", help="In a state of this type, e.g. closed; repeatable."),
     ] = None,
-    open_tickets: Annotated[
-        bool, typer.Option("--open", help="In a state of the types new, open and pending.")
-    ] = False,
-    created_from: Annotated[
-        str, typer.Option(metavar="DAY", help="Created on this day or later: 2026-01-31.")
-    ] = "",
-    created_to: Annotated[
-        str, typer.Option(metavar="DAY", help="Created on this day or earlier.")
-    ] = "",
+    open_tickets: OpenTickets = False,
+    created_from: CreatedFrom = "",
+    created_to: CreatedTo = "",
     changed_from: Annotated[
         str, typer.Option(metavar="DAY", help="Last changed on this day or later.")
     ] = "",

@@ -6,7 +6,7 @@ test can stand between them. It never touches a real ticket system.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import yaml
@@ -15,7 +15,7 @@ from sqlalchemy import Engine, Executable, create_engine, delete, func, insert, 
 from mapping import fields as kinds
 from mapping.model import DynamicField, Labels, ValueRow
 from worker.tickets import schema
-from worker.tickets.history import field_update
+from worker.tickets.history import field_update, utc_now
 
 ROOT = 1
 WORKER = 2
@@ -129,14 +129,10 @@ def seed(engine: Engine) -> None:
         )
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Otobo:
     """The ticket system, at work in a database that ``seed`` has filled."""
 
-    def __init__(self, url: str, clock: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, url: str, clock: Callable[[], datetime] = utc_now) -> None:
         self.engine = create_engine(url, isolation_level="AUTOCOMMIT")
         self._clock = clock
 

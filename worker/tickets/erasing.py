@@ -5,11 +5,10 @@ these tell. So all of them are looked through, ``WINDOW`` ids at a time. Lines a
 short transactions under the tickets' row locks, and only the worker's own.
 """
 
-import random
-import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, func, select, text, update
@@ -18,8 +17,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from directory.engines import WRITING
 from mapping.model import HistoryLine, HistoryType
 from worker.tickets import schema
-from worker.tickets.engine import Fault, for_reading, kind_of, unavailable
-from worker.tickets.moving import PAUSE, REPEATS
+from worker.tickets.engine import for_reading, unavailable
+from worker.tickets.repeating import until_it_passes
 from worker.tickets.store import TicketDatabaseMisfit
 from worker.tickets.system import TicketSystem, is_denied, read_system
 from worker.tickets.writing import lock_tickets
@@ -140,24 +139,16 @@ class Erasing:
         done = 0
         for start in range(0, len(ids), self._batch_size):
             part = {id_: lines[id_] for id_ in ids[start : start + self._batch_size]}
-            done += self._overwrite(part)
+            done += until_it_passes(partial(self._overwrite, part))
         return done
 
     def _overwrite(self, lines: Mapping[int, Mapping[int, str]]) -> int:
-        """One transaction, begun again until it passes."""
-        for repeats in range(REPEATS + 1):
-            try:
-                with self._engine.connect().execution_options(**{WRITING: True}) as connection:
-                    system = self._read_system(connection)
-                    connection.rollback()
-                    with connection.begin():
-                        lock_tickets(connection, list(lines))
-                        return _write(connection, system, lines)
-            except SQLAlchemyError as error:
-                if kind_of(error) is not Fault.REPEAT or repeats == REPEATS:
-                    raise unavailable(error) from error
-                time.sleep(random.uniform(0, PAUSE * (repeats + 1)))  # noqa: S311 - no secret
-        raise AssertionError  # the last round returns or raises
+        with self._engine.connect().execution_options(**{WRITING: True}) as connection:
+            system = self._read_system(connection)
+            connection.rollback()
+            with connection.begin():
+                lock_tickets(connection, list(lines))
+                return _write(connection, system, lines)
 
     def _read_system(self, connection: Connection) -> TicketSystem:
         if self._system is None:

@@ -224,6 +224,11 @@ def _newest(ticket_ids: Collection[int], system: TicketSystem) -> Select[Any]:
     )
 
 
+def utc_now() -> datetime:
+    """This moment, by this machine's clock."""
+    return datetime.now(UTC)
+
+
 def stamp(moment: datetime, zone: tzinfo) -> str:
     """A moment as the tables hold it: ``YYYY-MM-DD HH:MM:SS`` in the ticket system's zone."""
     return moment.astimezone(zone).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")

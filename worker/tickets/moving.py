@@ -5,12 +5,10 @@ Each ticket gets the new login and the line that OTOBO's TicketCustomerSet would
 have the old login. Who is cut off calls again, and goes on with the tickets that are left.
 """
 
-import random
-import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
-from functools import cache
+from functools import cache, partial
 
 from sqlalchemy import Connection, Engine, TextClause, bindparam, func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,25 +17,16 @@ from directory.engines import WRITING
 from directory.folding import fold
 from mapping.model import HistoryType
 from worker.tickets import schema
-from worker.tickets.engine import Fault, for_reading, kind_of, unavailable
-from worker.tickets.history import NAME_LENGTH, stamp
+from worker.tickets.engine import for_reading, unavailable
+from worker.tickets.history import NAME_LENGTH, stamp, utc_now
 from worker.tickets.lists import bound, statement
+from worker.tickets.repeating import until_it_passes
 from worker.tickets.selection import WINDOW
 from worker.tickets.system import TicketSystem, read_system
 from worker.tickets.writing import lock_tickets, write_lines
 
 PORTION = 1000
 """Ids of tickets that are read at once."""
-
-REPEATS = 5
-"""How often a transaction is begun again after a deadlock."""
-
-PAUSE = 0.02
-"""Seconds, at most and growing, that the loser of a deadlock lets the winner finish."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class TicketMoves:
@@ -50,7 +39,7 @@ class TicketMoves:
         worker_user: str | int,
         batch_size: int = 50,
         zone: tzinfo = UTC,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         """Nothing is read yet.
 
@@ -91,7 +80,8 @@ class TicketMoves:
         while spellings and (ids := self._next(spellings, after)):
             after = ids[-1]
             for start in range(0, len(ids), self._batch_size):
-                moved = self._moved(ids[start : start + self._batch_size], spellings, new)
+                part = ids[start : start + self._batch_size]
+                moved = until_it_passes(partial(self._moved, part, spellings, new))
                 if moved:
                     yield moved
 
@@ -124,17 +114,6 @@ class TicketMoves:
             return connection.execute(tickets).scalars().all()
 
     def _moved(self, ids: Sequence[int], spellings: Collection[str], new: str) -> Sequence[int]:
-        """One transaction, begun again until it passes."""
-        for repeats in range(REPEATS + 1):
-            try:
-                return self._transact(ids, spellings, new)
-            except SQLAlchemyError as error:
-                if kind_of(error) is not Fault.REPEAT or repeats == REPEATS:
-                    raise unavailable(error) from error
-                time.sleep(random.uniform(0, PAUSE * (repeats + 1)))  # noqa: S311 - no secret
-        raise AssertionError  # the last round returns or raises
-
-    def _transact(self, ids: Sequence[int], spellings: Collection[str], new: str) -> Sequence[int]:
         with self._engine.connect().execution_options(**{WRITING: True}) as connection:
             if self._system is None:
                 self._system = read_system(connection, self._worker_user)

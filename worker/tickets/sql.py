@@ -5,8 +5,6 @@ ticket are emptied and fields of another filled; the first call of a process rea
 ticket system besides.
 """
 
-import random
-import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,9 +17,10 @@ from directory.engines import WRITING
 from mapping.model import DynamicField, Labels, Plan, TicketState
 from worker.tickets.agents import agent_labels
 from worker.tickets.engine import Fault, for_reading, kind_of, reason, unavailable
-from worker.tickets.history import stamp
+from worker.tickets.history import stamp, utc_now
 from worker.tickets.interference import find_conflicts, take_back
 from worker.tickets.reading import Definitions, read_tickets
+from worker.tickets.repeating import REPEATS, pause
 from worker.tickets.second_look import doubtful, overruled
 from worker.tickets.store import (
     ALL_TRACES,
@@ -40,19 +39,9 @@ from worker.tickets.writing import Overtaken, Written, delete_values, write
 LOAD_SIZE = 500
 """Tickets for one pair of statements: databases limit the number of bound values."""
 
-REPEATS = 5
-"""How often a transaction is begun again after a deadlock or a serialisation error."""
-
-PAUSE = 0.02
-"""Seconds, at most and growing, that the loser of a deadlock lets the winner finish."""
-
 AGENT = "Agent"
 
 NEWEST_ROW = text("SELECT MAX(id) FROM dynamic_field_value")
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class SqlTicketStore:
@@ -65,7 +54,7 @@ class SqlTicketStore:
         worker_user: str | int,
         batch_size: int = 50,
         zone: tzinfo = UTC,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         """Nothing is read yet.
 
@@ -194,7 +183,7 @@ class SqlTicketStore:
                 fault = kind_of(error)
                 if fault is Fault.REPEAT and repeats < REPEATS:
                     repeats += 1
-                    time.sleep(random.uniform(0, PAUSE * repeats))  # noqa: S311 - no secret
+                    pause(repeats)
                 elif fault is not Fault.ROWS:
                     raise TicketDatabaseUnavailable(reason(error)) from error
                 elif len(open_plans) == 1:
