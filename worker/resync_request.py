@@ -1,15 +1,15 @@
 """What does somebody ask a resync for? Options of command and task, judged in one place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import redis
 
-from worker import days, jobs
+from worker import jobs
+from worker.choice import Choice, words
 from worker.manner import Manner
 from worker.services import Services
-from worker.tickets.selection import OPEN_TYPES, Selection, WrongSelection
+from worker.tickets.selection import Selection, WrongSelection
 from worker.tickets.store import Traces
 
 SLOWEST = 0.1
@@ -84,20 +84,23 @@ def request(  # noqa: PLR0913 - what can be asked for
         WrongSelection: it cannot be asked for like that.
         redis.RedisError: Redis does not answer.
     """
+    choice = Choice(
+        ticket=ticket,
+        number=number,
+        customer_user=customer_user,
+        customer=customer,
+        queue=queue,
+        state=state,
+        state_type=state_type,
+        open_tickets=open_tickets,
+        created_from=created_from,
+        created_to=created_to,
+        changed_from=changed_from,
+        changed_to=changed_to,
+    )
     given = {
         "--all": all_tickets,
-        "--ticket": ticket,
-        "--number": number,
-        "--customer-user": customer_user,
-        "--customer": customer,
-        "--queue": queue,
-        "--state": state,
-        "--state-type": state_type,
-        "--open": open_tickets,
-        "--created-from": created_from,
-        "--created-to": created_to,
-        "--changed-from": changed_from,
-        "--changed-to": changed_to,
+        **choice.given(),
         "--left-by": left_by,
         "--only-empty": only_empty,
     }
@@ -121,24 +124,14 @@ def request(  # noqa: PLR0913 - what can be asked for
         raise WrongSelection(msg)
     fields = tuple(dict.fromkeys(field))
     empty = fields or tuple(sorted(services.ruleset.rules))
-    selection = Selection(
-        tickets=(*ticket, *(() if left_by is None else _left(left_by, services.inbox.client))),
-        numbers=tuple(number),
-        customer_users=tuple(customer_user),
-        customers=tuple(customer),
-        queues=tuple(queue),
-        states=tuple(state),
-        state_types=(*state_type, *(OPEN_TYPES if open_tickets else ())),
-        created_from=days.moment("--created-from", created_from),
-        created_until=days.moment("--created-to", created_to, behind=True),
-        changed_from=days.moment("--changed-from", changed_from),
-        changed_until=days.moment("--changed-to", changed_to, behind=True),
+    selection = choice.selection(
+        tickets=() if left_by is None else _left(left_by, services.inbox.client),
         without_value=empty if only_empty else (),
     )
     traces = Traces(change_time=not keep_change_time, history=services.settings.resync.history)
     manner = Manner(overwrite_manual, only_empty, traces)
     most = services.settings.resync.tickets_per_second if rate is None else rate
-    return Request(selection, manner, fields, most, _words({**given, **manners}))
+    return Request(selection, manner, fields, most, words({**given, **manners}))
 
 
 _WITH_ALL = frozenset({"all", "only-empty"})
@@ -153,17 +146,3 @@ def _left(job_id: int, client: redis.Redis) -> tuple[int, ...]:
         msg = f"job {job_id} has left no ticket for another run"
         raise WrongSelection(msg)
     return left
-
-
-def _words(given: Mapping[str, Any]) -> str:
-    """What was asked for, as it would be written on the command line; long lists are counted."""
-    words = []
-    for name, value in given.items():
-        if value is True:
-            words.append(name)
-        elif isinstance(value, Sequence) and not isinstance(value, str):
-            shown = value if len(value) <= 3 else [*value[:3], f"… {len(value) - 3} more"]  # noqa: PLR2004
-            words += [f"{name} {one}" for one in shown]
-        elif value not in {None, "", False}:
-            words.append(f"{name} {value}")
-    return " ".join(words)

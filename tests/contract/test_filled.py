@@ -92,6 +92,25 @@ def test_only_the_tickets_that_are_asked_for_are_counted(otobo: Otobo, count: An
     assert count(created_from="2027-01-01 00:00:00").tickets == {}
 
 
+def test_tickets_that_are_named_are_counted_alone(
+    otobo: Otobo, count: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [ticket(otobo, "2026-01-01") for _ in range(5)]
+    other = ticket(otobo, "2026-01-02", JUNK, CLOSED)
+    otobo.update_ticket(other, customer_user_id="berta", customer_id="OTHER")
+    for one in (made[1], made[4], other):
+        otobo.insert_value(one, "Phone", value_text="1")
+    monkeypatch.setattr(counting, "NAMED", 2)
+
+    of_anna = count(customer_users=("anna",))
+
+    assert (of_anna.tickets, of_anna.fields) == ({JANUARY: 5}, {(JANUARY, "Phone"): 2})
+    assert count(customers=("OTHER",)).fields == {(CLOSED_JUNK, "Phone"): 1}
+    assert count(tickets=(made[0], made[4], other)).tickets == {JANUARY: 2, CLOSED_JUNK: 1}
+    assert count(tickets=(made[0], other), queues=("Raw",)).tickets == {JANUARY: 1}
+    assert count(tickets=(987,)).tickets == {}
+
+
 def test_many_tickets_are_counted_in_several_statements(
     otobo: Otobo, ticket_database: str, count: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,6 +110,32 @@ def test_csv_has_a_line_for_each_group_and_field(run: Run) -> None:
     assert (told["looked"], told["same"], told["missing"]) == ("4", "3", "1")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "tickets"),
+    [
+        (("--ticket", "1", "--ticket", "3"), 2),
+        (("--number", "2026000000000002"), 1),
+        (("--customer-user", "anna"), 4),
+        (("--customer", "OTHER"), 1),
+        (("--state", "closed successful"), 1),
+        (("--state-type", "closed", "--customer", "ACME"), 0),
+        (("--changed-from", "2030-01-01"), 1),
+        (("--changed-to", "2029-12-31", "--open"), 4),
+    ],
+)
+def test_tickets_are_chosen_as_for_a_resync(
+    small_world: World, run: Run, arguments: tuple[str, ...], tickets: int
+) -> None:
+    of_others = small_world.ticket("berta")
+    small_world.otobo.update_ticket(
+        of_others, customer_id="OTHER", ticket_state_id=2, change_time="2030-01-01 12:00:00"
+    )
+
+    told = json.loads(run(*arguments, "--full", "--json", exit_code=int(not tickets)).stdout)
+
+    assert told["tickets"] == told["looked"] == tickets
+
+
 def test_a_source_that_is_away_is_named_and_ends_with_three(
     small_world: World, settings: Path, run: Run
 ) -> None:

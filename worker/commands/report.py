@@ -10,7 +10,20 @@ import typer
 
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.bars import bars
-from worker.commands.choosing import CreatedFrom, CreatedTo, OpenTickets, Queues
+from worker.commands.choosing import (
+    ChangedFrom,
+    ChangedTo,
+    CreatedFrom,
+    CreatedTo,
+    Customers,
+    CustomerUsers,
+    Numbers,
+    OpenTickets,
+    Queues,
+    States,
+    StateTypes,
+    Tickets,
+)
 from worker.settings import load
 
 if TYPE_CHECKING:
@@ -41,10 +54,18 @@ def report(  # noqa: PLR0913, PLR0917 - one for each option
     full: Annotated[
         bool, typer.Option("--full", help="Ask it about all of them; nothing is an estimate then.")
     ] = False,
+    ticket: Tickets = None,
+    number: Numbers = None,
+    customer_user: CustomerUsers = None,
+    customer: Customers = None,
     queue: Queues = None,
+    state: States = None,
+    state_type: StateTypes = None,
     open_tickets: OpenTickets = False,
     created_from: CreatedFrom = "",
     created_to: CreatedTo = "",
+    changed_from: ChangedFrom = "",
+    changed_to: ChangedTo = "",
     html: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write a page with charts, too; needs the extra report."),
@@ -64,32 +85,35 @@ def report(  # noqa: PLR0913, PLR0917 - one for each option
     Example: fieldfare report --open --html report.html
     """
     _check(as_json=as_json, as_csv=as_csv, sampled=sample is not None, full=full, html=html)
-    from worker import bootstrap, days  # noqa: PLC0415 - heavy imports only where needed
+    from worker import bootstrap  # noqa: PLC0415 - heavy imports only where needed
+    from worker.choice import Choice, words  # noqa: PLC0415
     from worker.handlers import report as reports  # noqa: PLC0415
-    from worker.tickets.selection import (  # noqa: PLC0415
-        OPEN_TYPES,
-        Selection,
-        WrongSelection,
-    )
+    from worker.tickets.selection import WrongSelection  # noqa: PLC0415
 
+    choice = Choice(
+        ticket=ticket or (),
+        number=number or (),
+        customer_user=customer_user or (),
+        customer=customer or (),
+        queue=queue or (),
+        state=state or (),
+        state_type=state_type or (),
+        open_tickets=open_tickets,
+        created_from=created_from,
+        created_to=created_to,
+        changed_from=changed_from,
+        changed_to=changed_to,
+    )
     size = None if full else sample or SAMPLE
     with answering(), closing(bootstrap.build(load())) as services, bars(STEPS) as progress:
         try:
-            selection = Selection(
-                queues=tuple(queue or ()),
-                state_types=OPEN_TYPES if open_tickets else (),
-                created_from=days.moment("--created-from", created_from),
-                created_until=days.moment("--created-to", created_to, behind=True),
-            )
+            selection = choice.selection()
             found = reports.report(services, selection, sample=size, progress=progress)
         except WrongSelection as error:
             complain(str(error))
             raise typer.Exit(Exit.USAGE) from None
     if html is not None:
-        words = [*(f"--queue {name}" for name in queue or ()), *(["--open"] * open_tickets)]
-        since = [f"--created-from {created_from}"] if created_from else []
-        until = [f"--created-to {created_to}"] if created_to else []
-        _write(html, found, " ".join([*words, *since, *until]))
+        _write(html, found, words(choice.given()))
     _print(found, as_json=as_json, as_csv=as_csv)
     for source, tickets in sorted(found.unavailable.items()):
         complain(f"{source} does not answer; nothing is known of {tickets} of the tickets")

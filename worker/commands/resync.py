@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker.commands.answering import Exit, Json, answering, complain
-from worker.commands.choosing import CreatedFrom, CreatedTo, OpenTickets, Queues
+from worker.commands.choosing import (
+    ChangedFrom,
+    ChangedTo,
+    CreatedFrom,
+    CreatedTo,
+    Customers,
+    CustomerUsers,
+    Numbers,
+    OpenTickets,
+    Queues,
+    States,
+    StateTypes,
+    Tickets,
+)
 from worker.settings import load
 
 if TYPE_CHECKING:
@@ -36,37 +49,18 @@ Local = Annotated[
 def resync(  # noqa: PLR0913, PLR0917 - one for each option
     context: typer.Context,
     all_tickets: Annotated[bool, typer.Option("--all", help="Every ticket.")] = False,
-    ticket: Annotated[
-        list[int] | None, typer.Option(metavar="ID", help="This ticket; repeatable.")
-    ] = None,
-    number: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NUMBER", help="The ticket of this number; repeatable."),
-    ] = None,
-    customer_user: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LOGIN", help="Tickets of this customer user; repeatable."),
-    ] = None,
-    customer: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Tickets of this customer; repeatable.")
-    ] = None,
+    ticket: Tickets = None,
+    number: Numbers = None,
+    customer_user: CustomerUsers = None,
+    customer: Customers = None,
     queue: Queues = None,
-    state: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="In this state; repeatable.")
-    ] = None,
-    state_type: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="In a state of this type, e.g. closed; repeatable."),
-    ] = None,
+    state: States = None,
+    state_type: StateTypes = None,
     open_tickets: OpenTickets = False,
     created_from: CreatedFrom = "",
     created_to: CreatedTo = "",
-    changed_from: Annotated[
-        str, typer.Option(metavar="DAY", help="Last changed on this day or later.")
-    ] = "",
-    changed_to: Annotated[
-        str, typer.Option(metavar="DAY", help="Last changed on this day or earlier.")
-    ] = "",
+    changed_from: ChangedFrom = "",
+    changed_to: ChangedTo = "",
     left_by: Annotated[
         int | None,
         typer.Option(metavar="JOB", help="Tickets that this job left, e.g. of a silent source."),

@@ -1,21 +1,25 @@
 """Which dynamic fields hold a value, in how many tickets? Counted by the database, in groups.
 
 No statement looks at more than ``SPAN`` ids of tickets, so that each ends well within its time,
-however many tickets there are. Nothing is read but numbers. A field is filled if one of its rows
-holds something; the zero of a Checkbox is a value.
+however many tickets there are. Nothing is read but numbers, and the ids of tickets that are chosen
+by themselves or by their customers. A field is filled if one of its rows holds something; the zero
+of a Checkbox is a value.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Engine,
     Row,
     Select,
+    and_,
     distinct,
     extract,
     func,
@@ -26,10 +30,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from worker.tickets import schema
 from worker.tickets.engine import unavailable
-from worker.tickets.selection import OPEN_TYPES, Scope, matching
+from worker.tickets.selection import OPEN_TYPES, WINDOW, Scope, TicketIndex, matching
 
 SPAN = 20_000
 """Ids of tickets that one statement looks at. A ticket can have dozens of values."""
+
+NAMED = 500
+"""Tickets that one statement names."""
 
 TICKET = "Ticket"
 
@@ -80,7 +87,7 @@ class FilledFields:
         """Count the tickets of a scope, and those of them in which each field is filled.
 
         Args:
-            scope: by queue, state and times; tickets and customers are not named one by one.
+            scope: from ``TicketIndex.resolve``.
             fields: names of dynamic fields; one that there is not, or that does not belong to
                 tickets, is never filled.
             progress: is told of ids of tickets.
@@ -94,12 +101,12 @@ class FilledFields:
             with self._engine.connect() as connection:
                 group = _grouping(connection)
                 names = _field_names(connection, fields)
-                for start in range(0, scope.last, SPAN):
-                    progress(start, scope.last)
-                    for row in connection.execute(_tickets(scope, start)):
+                for within, reached in _stretches(scope, TicketIndex(self._engine)):
+                    for row in connection.execute(_tickets(scope, within)):
                         tickets[group(row)] += row.tickets
-                    for row in connection.execute(_filled(scope, start, names)) if names else ():
+                    for row in connection.execute(_filled(scope, within, names)) if names else ():
                         filled[group(row), names[row.field_id]] += row.tickets
+                    progress(reached, scope.last)
         except SQLAlchemyError as error:
             raise unavailable(error) from error
         progress(scope.last, scope.last)
@@ -141,28 +148,57 @@ def _parts() -> tuple[ColumnElement[Any], ...]:
     )
 
 
-def _tickets(scope: Scope, after: int) -> Select[Any]:
+Within: TypeAlias = Callable[[Column[Any]], ColumnElement[bool]]
+"""Some ids of tickets, as a condition for a column that holds such ids."""
+
+
+def _stretches(scope: Scope, index: TicketIndex) -> Iterator[tuple[Within, int]]:
+    """Ids for one statement after the other, and the last of them, in their order.
+
+    Tickets that an index leads to, by their ids or their customers, are named; spans of ids would
+    look through all others as well.
+    """
+    if scope.tickets is None and not (scope.customer_users or scope.customers):
+        for start in range(0, scope.last, SPAN):
+            end = min(start + SPAN, scope.last)
+            yield partial(_between, start=start, end=end), end
+        return
+    reached = 0
+    while reached < scope.last:
+        ids, reached = index.part(scope, reached, WINDOW)
+        for first in range(0, len(ids), NAMED):
+            named = ids[first : first + NAMED]
+            yield partial(_among, ids=named), named[-1]
+
+
+def _between(column: Column[Any], *, start: int, end: int) -> ColumnElement[bool]:
+    return and_(column > start, column <= end)
+
+
+def _among(column: Column[Any], *, ids: Sequence[int]) -> ColumnElement[bool]:
+    return column.in_(ids)
+
+
+def _tickets(scope: Scope, within: Within) -> Select[Any]:
     parts = _parts()
     return (
         matching(scope)
         .with_only_columns(*parts, func.count().label("tickets"))
-        .where(schema.ticket.c.id > after, schema.ticket.c.id <= min(after + SPAN, scope.last))
+        .where(within(schema.ticket.c.id))
         .group_by(*parts)
     )
 
 
-def _filled(scope: Scope, after: int, names: Mapping[int, str]) -> Select[Any]:
+def _filled(scope: Scope, within: Within, names: Mapping[int, str]) -> Select[Any]:
     parts = _parts()
     ticket, value = schema.ticket.c, schema.dynamic_field_value.c
-    end = min(after + SPAN, scope.last)
     # The ids stand at both tables, and no index leads from the fields, so that PostgreSQL reads
     # no more than this part of either, whatever it knows of the tables (BY_TICKET in ``lists``).
     return (
         matching(scope)
         .join(schema.dynamic_field_value, value.object_id == ticket.id)
         .with_only_columns(*parts, value.field_id, func.count(distinct(ticket.id)).label("tickets"))
-        .where(ticket.id > after, ticket.id <= end)
-        .where(value.object_id > after, value.object_id <= end)
+        .where(within(ticket.id), within(value.object_id))
         .where((value.field_id + 0).in_(sorted(names)))
         .where(holds_something())
         .group_by(*parts, value.field_id)

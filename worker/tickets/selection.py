@@ -178,10 +178,11 @@ class TicketIndex:
         statement = matching(scope).with_only_columns(id_).limit(most)
         if scope.tickets is not None:
             start = bisect_right(scope.tickets, after)
-            named = scope.tickets[start : start + most]
+            named = scope.tickets[start : start + min(most, _PORTION)]
             if not named:
                 return Part((), scope.last)
-            end = named[-1] if start + most < len(scope.tickets) else max(named[-1], scope.last)
+            more = start + len(named) < len(scope.tickets)
+            end = named[-1] if more else max(named[-1], scope.last)
             statement = statement.where(id_.in_(named)).order_by(id_)
         elif scope.customer_users or scope.customers:
             # By what a customer's index gives: in the order of ids all tickets would be read.
