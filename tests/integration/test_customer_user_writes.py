@@ -10,6 +10,7 @@ from sqlalchemy import select
 from tests.contract.customer_users import JANE, MAP, person
 from tests.integration.world import World
 from tests.otobo import WORKER
+from worker import renames
 from worker.calls import perform
 from worker.handlers import ticket_moves
 from worker.services import Services
@@ -150,40 +151,97 @@ def test_tickets_follow_a_new_login_where_that_is_asked_for(
         small_world.otobo.create_ticket(login)
     told(services, "add", values=person("a"))
 
-    told(services, "rename", login="a", new_login="c")
-    assert customer_users_of_tickets(small_world) == ["a", "A", "b"]
-
-    # Whoever was renamed without them, or whose call was cut off, gets them later.
-    again = told(services, "rename", login="a", new_login="c", tickets=True)
-    assert (again["login"], again["moved"]["tickets"]) == ("c", 2)
+    moved = told(services, "rename", login="a", new_login="c", tickets=True)
+    assert (moved["login"], moved["moved"]["tickets"]) == ("c", 2)
     assert customer_users_of_tickets(small_world) == ["c", "c", "b"]
     back = told(services, "update", login="c", values={"UserLogin": "d"}, tickets=True)
     assert (back["login"], back["tickets"]) == ("d", 2)
     assert "tickets" not in told(services, "update", login="d", values={}, tickets=True)
-    unknown = told(services, "rename", login="x", new_login="y", tickets=True)
+    unknown = told(services, "update", login="c", values={"UserLogin": "d"}, tickets=True)
     assert unknown["error"] == "unknown_customer_user"
+    assert renames.begun(services.inbox.client) == []
+
+
+def test_a_mistyped_login_hands_no_tickets_over(services: Services, small_world: World) -> None:
+    small_world.otobo.create_ticket("gone")
+    told(services, "add", values=person("b"))
+    told(services, "add", values=person("c"))
+
+    mistyped = told(services, "rename", login="gone", new_login="b", tickets=True)
+    refused = told(services, "rename", login="c", new_login="b", tickets=True)
+    nobody = told(services, "rename", login="x", new_login="y", tickets=True)
+
+    assert mistyped["error"] == nobody["error"] == "unknown_customer_user"
+    assert "rename b to gone, and then gone to b with tickets" in mistyped["message"]
+    assert refused["error"] == "duplicate_login"
+    assert customer_users_of_tickets(small_world) == ["gone"]
+    assert renames.begun(services.inbox.client) == []
 
 
 def test_tickets_that_could_not_follow_are_told(
     services: Services, small_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tickets = [small_world.otobo.create_ticket("a") for _ in range(2)]
+    tickets = [small_world.otobo.create_ticket(login) for login in ("a", "A")]
     told(services, "add", values=person("a"))
     with small_world.otobo.engine.connect() as connection:
         connection.exec_driver_sql("ALTER TABLE ticket_history RENAME TO elsewhere")
 
     away = told(services, "rename", login="a", new_login="b", tickets=True)
+    begun = renames.begun(services.inbox.client)
     with small_world.otobo.engine.connect() as connection:
         connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO ticket_history")
-    monkeypatch.setattr(ticket_moves, "SECONDS", 0.0)
-    late = told(services, "rename", login="a", new_login="b", tickets=True)
+    with monkeypatch.context() as hurried:
+        hurried.setattr(ticket_moves, "SECONDS", 0.0)
+        late = told(services, "rename", login="A", new_login="B", tickets=True)
+    last = told(services, "rename", login="a", new_login="b", tickets=True)
+    again = told(services, "rename", login="a", new_login="b", tickets=True)
 
     assert (away["login"], away["moved"]["tickets"]) == ("b", 0)
     (warning,) = away["warnings"]
     assert "not all tickets of a have the login b yet (the ticket database" in warning
+    assert begun == [renames.Rename("a", "b", "CustomerUser1")]
     assert late["moved"]["tickets"] == len(tickets)
     assert "too many for 0 s" in late["warnings"][0]
+    assert (last["moved"]["tickets"], "warnings" in last) == (0, False)
+    assert again["error"] == "unknown_customer_user"
     assert customer_users_of_tickets(small_world) == ["b", "b"]
+
+
+def test_who_was_renamed_without_tickets_gets_them_as_the_message_says(
+    services: Services, small_world: World
+) -> None:
+    small_world.otobo.create_ticket("a")
+    told(services, "add", values=person("a"))
+    told(services, "rename", login="a", new_login="b")
+    assert (
+        "with tickets"
+        in told(services, "rename", login="a", new_login="b", tickets=True)["message"]
+    )
+
+    told(services, "rename", login="b", new_login="a")
+    again = told(services, "rename", login="a", new_login="b", tickets=True)
+
+    assert again["moved"]["tickets"] == 1
+    assert customer_users_of_tickets(small_world) == ["b"]
+
+
+def test_a_rename_waits_for_no_redis(
+    services: Services, small_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_world.otobo.create_ticket("a")
+    told(services, "add", values=person("a"))
+    small_world.redis.stop()
+    try:
+        with monkeypatch.context() as hurried:
+            hurried.setattr(ticket_moves, "SECONDS", 0.0)
+            late = told(services, "rename", login="a", new_login="b", tickets=True)
+        unknown = told(services, "rename", login="a", new_login="b", tickets=True)
+    finally:
+        small_world.redis.start()
+
+    assert (late["login"], late["moved"]["tickets"]) == ("b", 1)
+    assert "rename b to a, and then a to b with tickets" in late["warnings"][0]
+    assert unknown["error"] == "unavailable"
 
 
 def test_sources_that_are_only_read_say_what_to_do(services: Services, small_world: World) -> None:

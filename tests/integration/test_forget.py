@@ -19,7 +19,7 @@ from tests.integration.world import (
 )
 from tests.otobo import AGENT, WORKER
 from tests.servers import SlapdServer
-from worker import audit, cli
+from worker import audit, cli, renames
 from worker.handlers.explain import explain
 from worker.handlers.forget import Forgotten, PlaceholderRefused, forget
 from worker.services import Services
@@ -225,6 +225,8 @@ def test_copies_and_lines_of_the_audit_are_dropped(small_world: World, slapd: Sl
     client = services.inbox.client
     audit.write(client, audit.Line("admin", "customer_user.update", ("anna",)), 10)
     audit.write(client, audit.Line("admin", "customer_user.update", ("bert",)), 10)
+    for old in ("anna", "bert"):
+        renames.begin(client, renames.Rename(old, "carl", "CustomerUser"))
 
     done = forgotten(services)
 
@@ -232,6 +234,7 @@ def test_copies_and_lines_of_the_audit_are_dropped(small_world: World, slapd: Sl
     assert not any(b"VALUE" in (one or b"") for one in kept)
     assert done.audit == 1
     assert [one.line.customer_users for one in audit.newest(client, 10)] == [("bert",)]
+    assert [one.old for one in renames.begun(client)] == ["bert"]
 
 
 def test_otobo_forgets_its_copies(small_world: World, tmp_path: Path) -> None:

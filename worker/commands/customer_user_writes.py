@@ -173,7 +173,7 @@ def rename(
     """Give a customer user another login; preferences, assignments and dynamic fields go with it.
 
     Their tickets go on naming the old login unless --tickets is given. Each gets a line in its
-    history then. A rename that was interrupted is finished by the same command.
+    history then. A rename with --tickets that was interrupted is finished by the same command.
 
     Example: fieldfare customer-user rename jane jane.doe --tickets
     """

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from directory import passwords
 from directory.adding import Added
 from directory.adding import add as add_all
-from directory.config import SqlSourceConfig
 from directory.customer_user_place import password_column
 from directory.passwords import ACCOUNT_LENGTH, PASSWORD
 from directory.refusals import Refused
@@ -20,9 +19,9 @@ from directory.updating import Edit, Updated
 from directory.updating import update as update_all
 from directory.writable import chosen
 from worker.handlers.authoring import author
-from worker.handlers.belonging import look_up
+from worker.handlers.belonging import known
 from worker.handlers.changes import Change
-from worker.handlers.ticket_moves import move_tickets
+from worker.handlers.renaming import Renamed, with_tickets
 from worker.services import Services
 
 Values = Mapping[str, str | int | Sequence[str]]
@@ -105,12 +104,15 @@ def update(  # noqa: PLR0913 - what an update can be told
             read_only_field.
         SourceUnavailable: a source does not answer that could know the login.
     """
-    updated = _updated(services, Edit(login, dict(values), replace, expected))
-    moved: dict[str, Any] = {}
-    if tickets and updated.login != updated.was:
-        count, warnings = _move_tickets(services, updated.source, updated.was, updated.login)
-        moved = {"tickets": count} | warnings
-    return _change(updated, _told(updated) | moved)
+    edit = Edit(login, dict(values), replace, expected)
+    new_login = str(values.get(LOGIN) or login)
+    if not tickets or new_login == login:
+        updated = _updated(services, edit)
+        return _change(updated, _told(updated))
+    known(services, login)  # only a rename goes on with an earlier one
+    renamed = with_tickets(services, login, new_login, lambda: _updated(services, edit))
+    told = _told(renamed.updated) | {"tickets": renamed.tickets} | _warnings(renamed)
+    return _change(renamed.updated, told, wrote=renamed.tickets > 0)
 
 
 def rename(
@@ -123,7 +125,8 @@ def rename(
         login: the old one.
         new_login: the new one; no source may know it, but in another case.
         tickets: tickets get the new login as well, in batches. Where a call was cut off, call
-            again with the same logins: whoever has the new login by then gets the other tickets.
+            again with the same logins: whoever has the new login by then gets the other tickets,
+            if Redis still knows that this rename has begun.
 
     Returns:
         ``login``, ``source``, and ``moved``: how many ``preferences``, ``assignments``,
@@ -135,22 +138,18 @@ def rename(
             too_long, required, not_valid_utf8, refused_by_database.
         SourceUnavailable: a source does not answer: it might know the new login.
     """
-    try:
-        updated = _updated(services, Edit(login, {LOGIN: new_login}))
-    except Refused as refusal:
-        if not tickets or refusal.error != "unknown_customer_user":
-            raise
-        updated = _renamed_before(services, login, new_login, refusal)
-    count = 0
-    warnings: dict[str, list[str]] = {}
+    edit = Edit(login, {LOGIN: new_login})
     if tickets:
-        count, warnings = _move_tickets(services, updated.source, login, updated.login)
+        renamed = with_tickets(services, login, new_login, lambda: _updated(services, edit))
+    else:
+        renamed = Renamed(_updated(services, edit))
+    updated = renamed.updated
     told: dict[str, Any] = {
         "login": updated.login,
         "source": updated.source,
-        "moved": _moved(updated.moved) | {"tickets": count},
+        "moved": _moved(updated.moved) | {"tickets": renamed.tickets},
     }
-    return _change(updated, told | warnings, wrote=count > 0)
+    return _change(updated, told | _warnings(renamed), wrote=renamed.tickets > 0)
 
 
 def activate(services: Services, *, login: str) -> Change | dict[str, Any]:
@@ -274,34 +273,8 @@ def _updated(services: Services, edit: Edit) -> Updated:
     return _sure(update_all(services.directory, [edit], author(services)))
 
 
-def _renamed_before(services: Services, login: str, new_login: str, refusal: Refused) -> Updated:
-    """Whoever got the login in an earlier call, which was cut off while tickets moved.
-
-    Raises:
-        Refused: nobody has the new login either.
-    """
-    found = look_up(services, new_login)
-    if found is None:
-        raise refusal
-    return Updated(found.customer_user.login, login, found.source, (), "")
-
-
-def _move_tickets(
-    services: Services, source: str, login: str, new_login: str
-) -> tuple[int, dict[str, list[str]]]:
-    """How many tickets got the new login, and a warning if others may have the old one yet."""
-    (config,) = (
-        one.config for one in services.directory.sources if one.config.source_name == source
-    )
-    exact = isinstance(config, SqlSourceConfig) and config.compares_case
-    moved = move_tickets(services, login, new_login, exact=exact)
-    if not moved.left:
-        return moved.count, {}
-    left = (
-        f"not all tickets of {login} have the login {new_login} yet ({moved.left}); rename again "
-        "with the same logins, and with tickets, to move the others"
-    )
-    return moved.count, {"warnings": [left]}
+def _warnings(renamed: Renamed) -> dict[str, list[str]]:
+    return {"warnings": renamed.warnings} if renamed.warnings else {}
 
 
 def _sure(results: Sequence[T | Refused]) -> T:

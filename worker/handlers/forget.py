@@ -18,7 +18,7 @@ import structlog
 from directory.model import Answer, Found, Unavailable, source_name
 from mapping import fields as kinds
 from mapping.model import Change, DynamicField, Plan, TicketState
-from worker import audit
+from worker import audit, renames
 from worker.progress import Progress
 from worker.services import Services
 from worker.settings import ForgetSettings
@@ -116,6 +116,7 @@ def forget(services: Services, login: str, *, dry_run: bool, progress: Progress)
     if not dry_run:
         services.directory.forget(sorted(logins))
         audit.forget(services.inbox.client, logins)
+        renames.forget(services.inbox.client, logins)
         log.info("forget.done", tickets=done.tickets, lines=done.lines, left=len(done.left))
     return done
 
