@@ -43,7 +43,8 @@ conformance: $(TEST) servers ## Play what a real OTOBO 11 was seen to do, and co
 	@$(BIN)/python -m tests.conformance $(if $(CASES),'$(CASES)')
 
 faults: $(TEST) servers ## Kill, freeze and starve everything at length (hours; FAULT=1 for one of the seven)
-	@$(BIN)/pytest $(or $(wildcard $(if $(FAULT),tests/faults/test_fault_$(FAULT)_*.py)),tests/faults) \
+	@$(BIN)/pytest $(or $(wildcard $(if $(FAULT),tests/faults/test_fault_$(FAULT)_*.py)),tests/faults \
+		tests/acceptance/test_resync.py) \
 		--faults long --fault-results tests/faults/results
 
 bench: $(TEST) $(BENCH) servers ## Measure beside an empty Celery task and bare queries (ten minutes; SHARE=0.05 for a short run, ONLY=admin for a part)

@@ -1,4 +1,4 @@
-"""An installation: a ticket system on PostgreSQL, people in slapd and in a CRM, a Redis."""
+"""An installation: a ticket system in a database, people in slapd and in a CRM, a Redis."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -169,20 +169,31 @@ def cli(forks: Forks, tmp_path: Path, printed: list[Printed]) -> Iterator[Callab
 
 
 @pytest.fixture
+def ticket_server(
+    request: pytest.FixtureRequest,
+) -> servers.PostgresqlServer | servers.MariadbServer:
+    """What the ticket system is on: PostgreSQL, or what a test is parametrised with."""
+    kind = getattr(request, "param", "postgresql")
+    server: servers.PostgresqlServer | servers.MariadbServer
+    server = request.getfixturevalue(f"{kind}_server")
+    return server
+
+
+@pytest.fixture
 def installation(
-    postgresql_server: servers.PostgresqlServer,
+    ticket_server: servers.PostgresqlServer | servers.MariadbServer,
     redis_server: servers.RedisServer,
     slapd: servers.SlapdServer,
     tmp_path: Path,
 ) -> Iterator[Installation]:
     redis_server.start()
     redis_server.flush()
-    url = postgresql_server.create_database()
+    url = ticket_server.create_database()
     otobo.install(url)
     made = Installation(tmp_path, url, redis_server, slapd)
     yield made
     made.close()
-    postgresql_server.drop_database(url)
+    ticket_server.drop_database(url)
     if redis_server.running:
         with redis.Redis.from_url(redis_server.url_of_all) as client:
             assert list(leaks_in_redis(client)) == []

@@ -36,13 +36,15 @@ def environment(**more: str) -> dict[str, str]:
     return {**bare, "COLUMNS": "200", **more}
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
-    """Wait for a condition."""
+def until(
+    condition: Callable[[], object], what: str, seconds: float = 60.0, tick: float = 0.05
+) -> None:
+    """Wait for a condition; it is asked for every ``tick`` seconds."""
     deadline = time.monotonic() + seconds
     pause = Event()
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        pause.wait(0.05)
+        pause.wait(tick)
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """Old tickets filled by a real worker that is killed again and again in the middle."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import redis
@@ -9,10 +12,14 @@ from sqlalchemy import insert, text
 
 from tests.acceptance.conftest import Installation
 from tests.acceptance.processes import Cli, Daemon, calling, until
+from tests.faults.figures import Figures
 from tests.otobo import WORKER
 from worker.tickets import schema
 
 KILLS = 3
+THEN = "2025-01-01 00:00:00"
+"""When the old tickets were created and last changed."""
+
 WRITTEN = ("CustomerMail", "CustomerName")
 """CustomerPhone belongs to a creating screen, and nobody can tell which screen it was."""
 
@@ -23,6 +30,19 @@ def size(request: pytest.FixtureRequest) -> tuple[int, int]:
     return (20_000, 2_000) if request.config.getoption("--faults") == "long" else (300, 10)
 
 
+@pytest.fixture
+def figures(
+    request: pytest.FixtureRequest, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> Figures:
+    """Keeps figures as those of the faults are kept, one file for each ticket database."""
+    form = request.config.getoption("--faults")
+    given = request.config.getoption("--fault-results")
+    file = Path(given or tmp_path) / f"resync_{request.node.callspec.params['ticket_server']}.jsonl"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    return Figures(8, form, file, record_property)
+
+
 def fill(installation: Installation, tickets: int, people: int) -> Sequence[str]:
     """Tickets that were there before Fieldfare was; returns the customer user of each."""
     for number in range(len(installation.people), people):
@@ -30,8 +50,7 @@ def fill(installation: Installation, tickets: int, people: int) -> Sequence[str]
         more = (name, mail, "ACME", f"VALUE-{number}")
         installation.ldap.add_person(f"user{number}", "VALUE-First", *more)
     logins = [f"user{number % people}" for number in range(tickets)]
-    then = "2025-01-01 00:00:00"
-    stamps = {"create_time": then, "create_by": 1, "change_time": then, "change_by": 1}
+    stamps = {"create_time": THEN, "create_by": 1, "change_time": THEN, "change_by": 1}
     ids = range(1, tickets + 1)
     zero = ("timeout", "until_time", "escalation_time", "escalation_update_time")
     same = {
@@ -64,25 +83,85 @@ def fill(installation: Installation, tickets: int, people: int) -> Sequence[str]
     return logins
 
 
-def kill_in_the_middle(worker: Daemon, client: redis.Redis, behind: int) -> None:
-    """Kill a worker with all its children once its job has come so far."""
-    until(lambda: int(client.hget("fieldfare:job:1", "cursor") or 0) >= behind, "the job moves")
-    worker.kill()
+class End(NamedTuple):
+    """What a resync leaves in the ticket database, all but row ids and times.
+
+    Attributes:
+        values: ticket, field and text.
+        lines: ticket, text, and what else a history line says of its ticket; the worker's own.
+        touched: the tickets, and who changed each last.
+    """
+
+    values: Sequence[Any]
+    lines: Sequence[Any]
+    touched: Sequence[Any]
+
+
+def end_of(installation: Installation) -> End:
+    """What stands there now."""
+    values = """
+        SELECT v.object_id, f.name, v.value_text FROM dynamic_field_value v
+        JOIN dynamic_field f ON f.id = v.field_id ORDER BY v.object_id, f.name, v.id"""
+    lines = f"""
+        SELECT ticket_id, name, history_type_id, type_id, queue_id, owner_id, priority_id, state_id,
+            change_by
+        FROM ticket_history WHERE create_by = {WORKER} ORDER BY ticket_id, id"""
+    asked = (values, lines, "SELECT id, change_by FROM ticket ORDER BY id")
+    with installation.otobo.engine.connect() as connection:
+        return End(
+            *([tuple(row) for row in connection.execute(text(question))] for question in asked)
+        )
+
+
+def begin_again(installation: Installation) -> None:
+    """Take away what a resync has left, as if it had never been."""
+    with installation.otobo.engine.begin() as connection:
+        connection.execute(text("DELETE FROM dynamic_field_value"))
+        connection.execute(text(f"DELETE FROM ticket_history WHERE create_by = {WORKER}"))
+        connection.execute(text(f"UPDATE ticket SET change_time = '{THEN}', change_by = 1"))
+    installation.redis.flush()
+
+
+def kill_in_the_middle(
+    worker: Daemon, client: redis.Redis, installation: Installation, behind: int
+) -> None:
+    """Kill a worker with all its children amid a part: some of it is written, and none noted."""
+    newest = text("SELECT MAX(object_id) FROM dynamic_field_value")
+    with installation.otobo.engine.connect() as connection:
+
+        def is_amid_a_part() -> bool:
+            cursor = int(client.hget("fieldfare:job:1", "cursor") or 0)
+            return cursor >= behind and (connection.execute(newest).scalar() or 0) > cursor
+
+        until(is_amid_a_part, "the job moves", 600, tick=0.001)
+        worker.kill()
     # Nobody renews the lease any more. Half a minute is long for a test.
     client.delete("fieldfare:job:1:lease")
 
 
-def test_a_worker_that_is_killed_three_times_writes_everything_once(
-    installation: Installation, fieldfare: Cli, size: tuple[int, int]
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("ticket_server", ["postgresql", "mariadb"], indirect=True)
+def test_a_worker_that_is_killed_three_times_ends_like_one_that_is_not(
+    installation: Installation, fieldfare: Cli, size: tuple[int, int], figures: Figures
 ) -> None:
     tickets, people = size
     logins = fill(installation, tickets, people)
-    fieldfare.variables |= {"FIELDFARE_RESYNC__CHUNK": str(max(5, tickets // 400))}
+    fieldfare.variables |= {
+        "FIELDFARE_RESYNC__CHUNK": str(min(200, tickets // 6)),
+        "FIELDFARE_TICKETS__BATCH_SIZE": str(max(5, tickets // 400)),
+    }
+    begin = time.monotonic()
+    fieldfare("resync", "--all", "--local")
+    figures.note("undisturbed resync", time.monotonic() - begin, "s")
+    undisturbed = end_of(installation)
+    begin_again(installation)
+
+    begin = time.monotonic()
     job = fieldfare("resync", "--all", "--detach", "--json").json["job"]
     with redis.Redis.from_url(installation.redis.url) as client:
         for kill in range(KILLS):
             worker = fieldfare.start("resync-worker")
-            kill_in_the_middle(worker, client, (kill + 1) * tickets // (KILLS + 2))
+            kill_in_the_middle(worker, client, installation, (kill + 1) * tickets // (KILLS + 2))
 
         assert fieldfare("resync", "status", str(job), "--json").json["state"] == "running"
         fieldfare.start("resync-worker")
@@ -93,27 +172,26 @@ def test_a_worker_that_is_killed_three_times_writes_everything_once(
     # Those that a killed worker had at hand are looked at again; a screen owns one of their fields.
     assert set(report["tickets"]) <= {"written", "unchanged", "kept"}
     assert sum(report["tickets"].values()) == tickets
-    # An undisturbed run leaves this: the values of each customer user, and one line for each.
-    with installation.otobo.engine.connect() as connection:
-        lines = connection.execute(
-            text(
-                "SELECT ticket_id, name FROM ticket_history "
-                f"WHERE create_by = {WORKER} ORDER BY ticket_id, id"
-            )
-        ).all()
-        values = connection.execute(
-            text(
-                "SELECT v.object_id, f.name, v.value_text FROM dynamic_field_value v "
-                "JOIN dynamic_field f ON f.id = v.field_id ORDER BY v.object_id, f.name"
-            )
-        ).all()
+    disturbed = end_of(installation)
+    figures.note("resync with three kills", time.monotonic() - begin, "s")
+    again = tickets - report["tickets"]["written"]
+    figures.note("written by a worker that was killed", again, "tickets", "some", held=again > 0)
+    differing = sum(
+        len(set(one) ^ set(other)) for one, other in zip(disturbed, undisturbed, strict=True)
+    )
+    figures.zero("rows other than in the undisturbed run", differing, "rows")
+    twice = len(disturbed.lines) - len(set(disturbed.lines))
+    figures.zero("history lines written twice", twice, "lines")
+    assert again > 0
+    assert disturbed == undisturbed
+    # And both are right: the values of each customer user, and one line for each.
     expected = [
         (id_, field, installation.expected(login)[field][0])
         for id_, login in enumerate(logins, start=1)
         for field in WRITTEN
     ]
-    assert [tuple(row) for row in values] == expected
-    assert [tuple(row) for row in lines] == [
+    assert disturbed.values == expected
+    assert [line[:2] for line in disturbed.lines] == [
         (id_, f"%%FieldName%%{field}%%Value%%{value}%%OldValue%%") for id_, field, value in expected
     ]
 

@@ -21,7 +21,7 @@ class Figure:
     """One measured figure.
 
     Attributes:
-        fault: which of the faults, 1 to 7.
+        fault: which of the faults, 1 to 7; 8 for resync workers that are killed.
         must_be: what it must be, for people; empty where it is only reported.
         held: whether it is as it must be; None where it is only reported.
         form: ``short`` or ``long``.
