@@ -28,7 +28,7 @@ FIELD_UPDATE = "TicketDynamicFieldUpdate"
 ANY_VALUES = r"(UPDATE|INSERT INTO|DELETE FROM) dynamic_field_value"
 STAMP = r"UPDATE ticket "
 LOOK = r"SELECT (object_id, id, field_id.* UNION ALL SELECT |count)"
-SECOND_LOOK = r"SELECT object_id, field_id, id FROM dynamic_field_value"
+SECOND_LOOK = r"SELECT object_id, field_id FROM dynamic_field_value"
 
 
 @pytest.fixture

@@ -49,18 +49,20 @@ SELECT t.id, t.tn, t.customer_user_id,
        l.id, l.history_type_id, l.name, l.create_by, l.create_time, l.article_id
 FROM ticket t LEFT JOIN ticket_history l ON l.ticket_id = t.id AND (
     l.article_id > 0
-    OR l.history_type_id IN (:new_ticket, :customer_update)
-    OR (l.history_type_id = :field_update AND l.create_by <> :worker))
+    OR l.history_type_id + 0 IN (:new_ticket, :customer_update)
+    OR (l.history_type_id + 0 = :field_update AND l.create_by <> :worker))
 WHERE t.id {tickets}
 UNION ALL
 SELECT t.id, t.tn, t.customer_user_id,
        MAX(l.id), MAX(l.history_type_id), '', MAX(l.create_by), NULL, NULL
 FROM ticket t JOIN ticket_history l ON l.ticket_id = t.id
-WHERE t.id {tickets} AND l.history_type_id = :field_update AND l.create_by = :worker
+WHERE t.id {tickets} AND l.history_type_id + 0 = :field_update AND l.create_by + 0 = :worker
     AND (l.article_id IS NULL OR l.article_id = 0)
 GROUP BY t.id, t.tn, t.customer_user_id
 ORDER BY 1, 4
 """
+# By the tickets' index, never by that of the types or of the agents: while the worker fills many
+# tickets for the first time, the database does not know yet how many lines are the worker's.
 
 # The definitions stand once beside the values, and not in each of them.
 _VALUES = """

@@ -18,13 +18,14 @@ from worker.tickets.lists import POSTGRESQL, array
 VALUES = schema.dynamic_field_value
 
 
-def insert_rows(
+def insert_rows(  # noqa: PLR0913, PLR0917 - what an INSERT consists of
     connection: Connection,
     table: Table,
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
     same: Mapping[str, Any],
-) -> None:
+    returning: Sequence[str] = (),
+) -> Sequence[Sequence[Any]] | None:
     """Insert rows in order.
 
     Args:
@@ -33,18 +34,25 @@ def insert_rows(
         columns: the names of the columns that differ from row to row.
         rows: their values, in the order of ``columns``.
         same: the columns that all rows have in common, with their values.
+        returning: the names of the columns to tell of each new row, in whatever order of rows.
+
+    Returns:
+        What was asked for; None from a database that does not tell.
     """
     if not rows:
-        return
+        return ()
     if connection.dialect.name != POSTGRESQL:
         sql = _insert_one(connection.dialect, table, (*columns, *same))
         (common,) = _as_bound(connection.dialect, table, (*same,), [(*same.values(),)])
         different = _as_bound(connection.dialect, table, columns, rows)
         connection.exec_driver_sql(sql, [(*row, *common) for row in different])
-        return
+        return None
     arrays = _arrays(columns, rows)
-    statement = _insert_from_arrays(connection.dialect, table, tuple(arrays), tuple(same))
-    connection.execute(statement, {**arrays, **same})
+    statement = _insert_from_arrays(
+        connection.dialect, table, tuple(arrays), tuple(same), tuple(returning)
+    )
+    result = connection.execute(statement, {**arrays, **same})
+    return result.all() if returning else ()
 
 
 def overwrite_values(
@@ -86,7 +94,11 @@ def _arrays(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, st
 
 @cache
 def _insert_from_arrays(
-    dialect: Dialect, table: Table, columns: tuple[str, ...], same: tuple[str, ...]
+    dialect: Dialect,
+    table: Table,
+    columns: tuple[str, ...],
+    same: tuple[str, ...],
+    returning: tuple[str, ...],
 ) -> TextClause:
     names = ", ".join(columns)
     common = "".join(f", CAST(:{name} AS {_type_of(dialect, table, name)})" for name in same)
@@ -94,6 +106,7 @@ def _insert_from_arrays(
         f"INSERT INTO {table.name} ({', '.join([*columns, *same])}) "  # noqa: S608 - our own
         f"SELECT {names}{common} FROM unnest({_casts(dialect, table, columns)}) "
         f"WITH ORDINALITY AS news({names}, place) ORDER BY place"
+        f"{' RETURNING ' * bool(returning)}{', '.join(returning)}"
     )
 
 

@@ -95,9 +95,7 @@ def write(
         return Written(conflicts, {})
     columns = (*DATA, *schema.INDEX_COLUMNS) if system.has_indexes else DATA
     values = _values(plans, len(columns))
-    if not _write_values(connection, columns, values):
-        # Whose row is gone cannot be seen among those that we have deleted ourselves.
-        raise Overtaken({})
+    added = _write_values(connection, columns, values)
     # Before the ticket is updated: the line's foreign key then finds the row that is locked, and
     # need not lock a new version of it.
     if traces.history:
@@ -120,20 +118,18 @@ def write(
                 "worker": system.worker_id,
             },
         )
-    filled = [
-        (plan.ticket_id, change.field_id)
-        for plan in plans
-        for change in plan.changes
-        if len(change.insert) > len(change.delete_ids)
-    ]
-    overwritten = [row[0] for row in values.overwritten]
     lines = traces.history
-    if not filled and is_ours_alone(connection, system, plans, overwritten, lines=lines):
-        return Written(conflicts, {})
+    if added is not None:
+        ours = [row[0] for row in values.overwritten]
+        ours += [id_ for id_, _, _ in added]
+        if is_ours_alone(connection, system, plans, ours, lines=lines):
+            for id_, ticket_id, field_id in added:
+                values.filled[ticket_id, field_id].append(id_)
+            return Written(conflicts, {key: frozenset(ids) for key, ids in values.filled.items()})
     seen = look(connection, system, plans)
     if late := compare(plans, seen, system, written=True, lines=lines):
         raise Overtaken(conflicts | late)
-    return Written(conflicts, {key: frozenset(seen.rows[key]) for key in filled})
+    return Written(conflicts, {key: frozenset(seen.rows[key]) for key in values.filled})
 
 
 def lock_tickets(connection: Connection, ids: Sequence[int]) -> Mapping[int, Sequence[Any]]:
@@ -200,17 +196,20 @@ class _Values(NamedTuple):
         overwritten: for each row that is kept its id, field id and value, in the order of ids.
         removed: ids of the rows that nothing takes the place of.
         added: for each new row its ticket id, field id and value.
+        filled: for each field that gets more rows than it had, by (ticket id, field id), the ids
+            of those among ``overwritten``.
     """
 
     overwritten: list[tuple[Any, ...]]
     removed: list[int]
     added: list[tuple[Any, ...]]
+    filled: dict[tuple[int, int], list[int]]
 
 
 def _values(plans: Sequence[Plan], width: int) -> _Values:
     """What becomes of the value rows; a value is the first ``width`` columns of a ``ValueRow``."""
-    values = _Values([], [], [])
-    overwritten = values.overwritten
+    values = _Values([], [], [], {})
+    overwritten, filled = values.overwritten, values.filled
     for plan in plans:
         spare: list[int] = []
         missing: list[tuple[Any, ...]] = []
@@ -224,24 +223,40 @@ def _values(plans: Sequence[Plan], width: int) -> _Values:
             overwritten += [(id_, *row) for id_, row in zip(old, news, strict=False)]
             spare += old[len(news) :]
             missing += news[len(old) :]
+            if len(news) > len(old):
+                filled[plan.ticket_id, field_id] = old
         # The row that one field gives up serves the next: a ticket never needs both a DELETE
         # and an INSERT, which keeps a single event within its statements.
-        overwritten += [(id_, *row) for id_, row in zip(spare, missing, strict=False)]
+        for id_, row in zip(spare, missing, strict=False):
+            overwritten.append((id_, *row))
+            filled[plan.ticket_id, row[0]].append(id_)
         values.removed.extend(spare[len(missing) :])
         values.added.extend([(plan.ticket_id, *row) for row in missing[len(spare) :]])
     overwritten.sort(key=itemgetter(0))
     return values
 
 
-def _write_values(connection: Connection, columns: Sequence[str], values: _Values) -> bool:
-    """Bring the value rows into the planned state; False when rows that were read are gone."""
+def _write_values(
+    connection: Connection, columns: Sequence[str], values: _Values
+) -> Sequence[Sequence[Any]] | None:
+    """Bring the value rows into the planned state.
+
+    Returns:
+        For each row that was added its id, ticket id and field id; None from a database that does
+        not tell.
+
+    Raises:
+        Overtaken: rows that were read are gone. Whose they were cannot be seen among those that
+            we have deleted ourselves.
+    """
     named = ("field_id", *columns)
     if overwrite_values(connection, named, values.overwritten) != len(values.overwritten):
-        return False
+        raise Overtaken({})
     if values.removed and delete_values(connection, values.removed) != len(values.removed):
-        return False
-    insert_rows(connection, schema.dynamic_field_value, ("object_id", *named), values.added, {})
-    return True
+        raise Overtaken({})
+    told = ("id", "object_id", "field_id")
+    table = schema.dynamic_field_value
+    return insert_rows(connection, table, ("object_id", *named), values.added, {}, told)
 
 
 @cache
