@@ -135,7 +135,7 @@ def javascript(reader: Reader, block: Block) -> None:
 
 
 def php(reader: Reader, block: Block) -> None:
-    """What it gives to its client makes an event."""
+    """It leaves the event that it is to emit."""
     snippets.emits(reader.world, lambda: snippets.run_php(reader.world, block))
 
 

@@ -17,9 +17,11 @@ from tempfile import TemporaryDirectory
 from typer.main import get_command
 from yaml import safe_dump, safe_load
 
+from tests.deploy import prometheus
 from tests.docs.forked_cli import read
 from tests.docs.pages import ROOT, Block
 from tests.docs.world import World
+from tests.servers.process import find_program
 from worker import cli
 from worker.events import TicketCreated, parse
 from worker.settings import Settings
@@ -37,6 +39,11 @@ use strict; use warnings; use JSON::PP;
 my $Self = {};
 %s
 print encode_json($Self);
+"""
+
+PHP = """\
+$redis = new Redis();
+$redis->connect('127.0.0.1', %d);
 """
 
 DRAWN = set("─│┌┐└┘▶◀▲▼├┤")
@@ -74,14 +81,9 @@ def run_javascript(world: World, block: Block) -> None:
 
 
 def run_php(world: World, block: Block) -> None:
-    """Read which key, id and fields it gives; PHP's client is not Debian's."""
-    call = re.fullmatch(
-        r"\$redis->xAdd\('([^']*)', '([^']*)', \[(.*)\]\);\n", block.text, re.DOTALL
-    )
-    assert call is not None, block.place
-    fields = dict(re.findall(r"'([^']*)' => '([^']*)'", call[3]))
-    with world.redis.client() as client:
-        client.xadd(call[1], fields, id=call[2])
+    """Run it with a client of our Redis."""
+    php = find_program("php", "php-cli")
+    _done([php, "-r", PHP % world.redis.port + block.text])
 
 
 def registers_the_event_module(block: Block) -> None:
@@ -133,6 +135,10 @@ def yaml(settings: Settings, block: Block) -> None:
                 for target in config["targets"]
             }
             assert ports == {str(settings.metrics.port)}, block.place
+            with TemporaryDirectory() as folder:
+                file = Path(folder) / "prometheus.yml"
+                file.write_text(block.text)
+                prometheus.checks("config", file)
         case _:
             raise AssertionError(f"{block.place}: no check for {sorted(tree)}")
 
