@@ -16,8 +16,10 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import redis
 
+from worker import standing
 from worker.manner import AS_FOR_EVENTS, Manner
 from worker.outcomes import Kind
+from worker.standing import STAND
 from worker.tickets.selection import Scope, scope_of
 from worker.tickets.store import Traces
 
@@ -30,6 +32,9 @@ LEASE_SECONDS = 30
 
 KEEP_SECONDS = 30 * 24 * 3600
 """How long a job that has ended can be looked at."""
+
+TICKETS = "ticket/"
+"""What the keys of counts begin with that count tickets by outcome; each ticket is in one."""
 
 MOST_LEFT = 100_000
 """Tickets that are listed for another run; what is beyond is counted only."""
@@ -92,15 +97,19 @@ class Job:
     left: int
 
 
-_CREATE = """
--- KEYS: last, jobs. ARGV: prefix, order, total, local. Returns the id.
+_CREATE = (
+    STAND
+    + """
+-- KEYS: last, jobs, standing. ARGV: prefix, order, total, local. Returns the id.
 local id = redis.call('INCR', KEYS[1])
 local now = redis.call('TIME')[1]
 redis.call('HSET', ARGV[1] .. id, 'state', 'running', 'order', ARGV[2], 'total', ARGV[3],
-  'local', ARGV[4], 'cursor', 0, 'tries', 0, 'created', now, 'touched', now)
+  'local', ARGV[4], 'cursor', 0, 'tries', 0, 'seen', 0, 'created', now, 'touched', now)
 redis.call('ZADD', KEYS[2], id, id)
+stand(KEYS[3], ARGV[1] .. id)
 return id
 """
+)
 
 _TAKE = """
 -- KEYS: job, lease. ARGV: token, seconds. Returns 1 if the job is in our hands now.
@@ -129,48 +138,58 @@ end
 return 1
 """
 
-_ADVANCE = """
--- KEYS: job, lease, counts, left. ARGV: token, lease seconds, cursor as it was read, the new one,
--- last, seconds to keep, most left, number of counts, then key and number of each, then what is
--- left. Returns the state, or nothing if the job is not in our hands or was moved by somebody else.
+_ADVANCE = (
+    STAND
+    + """
+-- KEYS: job, lease, counts, left, standing. ARGV: token, lease seconds, cursor as it was read, the
+-- new one, last, seconds to keep, most left, tickets, number of counts, then key and number of
+-- each, then what is left. Returns the state, or nothing if the job is not in our hands or was
+-- moved by somebody else.
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return false end
 if redis.call('HGET', KEYS[1], 'cursor') ~= ARGV[3] then return false end
-local now, counts = redis.call('TIME')[1], tonumber(ARGV[8])
+local now, counts = redis.call('TIME')[1], tonumber(ARGV[9])
 local state = redis.call('HGET', KEYS[1], 'state')
-for i = 9, 8 + 2 * counts, 2 do
+for i = 10, 9 + 2 * counts, 2 do
   redis.call('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 1])
 end
-for i = 9 + 2 * counts, #ARGV do
+for i = 10 + 2 * counts, #ARGV do
   if redis.call('LLEN', KEYS[4]) < tonumber(ARGV[7]) then redis.call('RPUSH', KEYS[4], ARGV[i]) end
 end
 redis.call('HSET', KEYS[1], 'cursor', ARGV[4], 'touched', now, 'tries', 0)
+redis.call('HINCRBY', KEYS[1], 'seen', ARGV[8])
 redis.call('EXPIRE', KEYS[2], ARGV[2])
 if tonumber(ARGV[4]) >= tonumber(ARGV[5]) and state ~= 'cancelled' then
   state = 'done'
   redis.call('HSET', KEYS[1], 'state', state, 'ended', now)
   for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[6]) end
 end
+stand(KEYS[5], KEYS[1])
 return state
 """
+)
 
-_CHANGE = """
--- KEYS: job, counts, left, then whatever else it has. ARGV: new state, why, local (or nothing to
--- leave it), seconds to keep it if it has ended (or 0), then the states that it may be in. Returns
--- the state that it was in, or nothing if there is no such job.
-local state = redis.call('HGET', KEYS[1], 'state')
+_CHANGE = (
+    STAND
+    + """
+-- KEYS: standing, job, counts, left, then whatever else it has. ARGV: new state, why, local (or
+-- nothing to leave it), seconds to keep it if it has ended (or 0), then the states that it may be
+-- in. Returns the state that it was in, or nothing if there is no such job.
+local state = redis.call('HGET', KEYS[2], 'state')
 if not state then return false end
 local may = false
 for i = 5, #ARGV do may = may or ARGV[i] == state end
 if not may then return state end
 local now = redis.call('TIME')[1]
-redis.call('HSET', KEYS[1], 'state', ARGV[1], 'why', ARGV[2], 'touched', now, 'tries', 0)
-if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'local', ARGV[3]) end
+redis.call('HSET', KEYS[2], 'state', ARGV[1], 'why', ARGV[2], 'touched', now, 'tries', 0)
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[2], 'local', ARGV[3]) end
 if ARGV[4] ~= '0' then
-  redis.call('HSET', KEYS[1], 'ended', now)
-  for i = 1, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[4]) end
+  redis.call('HSET', KEYS[2], 'ended', now)
+  for i = 2, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[4]) end
 end
+stand(KEYS[1], KEYS[2])
 return state
 """
+)
 
 
 def create(client: redis.Redis, order: Order, total: int, *, local: bool = False) -> int:
@@ -179,7 +198,8 @@ def create(client: redis.Redis, order: Order, total: int, *, local: bool = False
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    id_: Any = client.eval(_CREATE, 2, LAST, JOBS, PREFIX, _dump(order), total, int(local))
+    keys, values = (LAST, JOBS, standing.KEY), (PREFIX, _dump(order), total, int(local))
+    id_: Any = client.eval(_CREATE, len(keys), *keys, *values)
     return int(id_)
 
 
@@ -256,10 +276,11 @@ def advance(  # noqa: PLR0913 - what a part is
         The job's state now; None if it is not in our hands any more, and nothing was noted.
     """
     key = PREFIX + str(job.id)
-    keys = [key, lease_of(job.id), f"{key}:counts", f"{key}:left"]
+    keys = [key, lease_of(job.id), f"{key}:counts", f"{key}:left", standing.KEY]
     numbers = [part for item in counts.items() for part in item]
+    seen = sum(number for name, number in counts.items() if name.startswith(TICKETS))
     listed = [f"{id_} {kind}" for kind, ids in left.items() for id_ in ids]
-    limits = (job.order.scope.last, KEEP_SECONDS, MOST_LEFT, len(counts))
+    limits = (job.order.scope.last, KEEP_SECONDS, MOST_LEFT, seen, len(counts))
     moved = (token, LEASE_SECONDS, before, after, *limits, *numbers, *listed)
     state: Any = client.eval(_ADVANCE, len(keys), *keys, *moved)
     return _state(state)
@@ -313,7 +334,7 @@ def _change(  # noqa: PLR0913 - what a change is
 ) -> State | None:
     key = PREFIX + str(job_id)
     guard = guard_of(job_id)
-    keys = [key, f"{key}:counts", f"{key}:left", guard, f"{guard}:counts"]
+    keys = [standing.KEY, key, f"{key}:counts", f"{key}:left", guard, f"{guard}:counts"]
     ends = KEEP_SECONDS if to in ENDED else 0
     place = "" if local is None else int(local)
     state: Any = client.eval(_CHANGE, len(keys), *keys, to, why, place, ends, *allowed)

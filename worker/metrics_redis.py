@@ -37,6 +37,17 @@ WAITING = Metric(
     (_SOURCE,),
 )
 DEAD = Metric("fieldfare_dead_letters", "gauge", "Events that could not be handled, and are kept.")
+REFRESH = Metric(
+    "fieldfare_refresh_waiting",
+    "gauge",
+    "Customer users and customers whose tickets are still to follow them.",
+)
+RESYNCS = Metric(
+    "fieldfare_resync_jobs",
+    "gauge",
+    "Resyncs that have not ended.",
+    (("state", "`running`, `paused`, `asks`: the guard stopped it"),),
+)
 SWEEP_LAG = Metric(
     "fieldfare_sweep_lag_seconds",
     "gauge",
@@ -62,6 +73,7 @@ PROCESSES = Metric(
 
 READ = (
     *(REDIS_UP, INBOX, IN_HAND, OLDEST, WAITING),
+    *(REFRESH, RESYNCS),
     *(DEAD, SWEEP_LAG, SOURCE_UP, STOPPED, PROCESSES),
 )
 """What is read from Redis."""
@@ -97,6 +109,9 @@ class RedisCollector(Collector):
     def _read(self) -> list[GaugeMetricFamily]:
         now = status.read(self._client, self._settings)
         waiting, sources, processes = map(_family, (WAITING, SOURCE_UP, PROCESSES))
+        resyncs = _family(RESYNCS)
+        for state in ("running", "paused", "asks"):
+            resyncs.add_metric([state], sum(job.state == state for job in now.resyncs))
         for one in now.sources:
             waiting.add_metric([one.source], one.waiting.length)
             if one.state != "unknown":
@@ -112,6 +127,8 @@ class RedisCollector(Collector):
             _gauge(OLDEST, now.inbox.oldest_seconds or 0.0),
             waiting,
             _gauge(DEAD, now.dead.count),
+            _gauge(REFRESH, now.refresh),
+            resyncs,
             _gauge(SWEEP_LAG, now.sweep.lag_seconds),
             sources,
             _gauge(STOPPED, now.guard.stop is not None),

@@ -14,13 +14,14 @@ import redis
 from directory.breaker import Circuit
 from directory.companions import READERS
 from directory.model import SLOTS, source_name
-from worker import guard, heartbeat, source_states
+from worker import guard, heartbeat, refresh_room, source_states, standing
 from worker.entries import decode, milliseconds, note
 from worker.guard import GuardState
 from worker.handlers.sweep import CURSOR, LOCK
 from worker.heartbeat import Alive
 from worker.inbox import BELL, DEAD, EVENTS, GROUP, waiting_room
 from worker.settings import Settings
+from worker.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ class Status:
         sources: those that are configured, in order.
         readers: what completes the answers of sources, and does not answer.
         orphans: events that wait for a source which is not configured any more, by its name.
+        refresh: customer users and customers whose tickets are still to follow them.
+        resyncs: the jobs that have not ended, the oldest first.
         processes: the workers and schedulers that are alive.
         time: the server's clock, seconds since 1970.
     """
@@ -133,6 +136,8 @@ class Status:
     sources: Sequence[SourceStatus]
     readers: Sequence[ReaderStatus]
     orphans: Mapping[str, Queue]
+    refresh: int
+    resyncs: Sequence[Standing]
     dead: DeadLetters
     sweep: SweepStatus
     processes: Sequence[Alive]
@@ -156,13 +161,26 @@ def read(client: redis.Redis, settings: Settings) -> Status:
     pipeline.hgetall(source_states.KEY)
     pipeline.hgetall(guard.STATE)
     pipeline.zrange(heartbeat.NAMES, 0, -1)
+    pipeline.zcard(refresh_room.KEY)
+    pipeline.hgetall(standing.KEY)
     for key in (EVENTS, *map(waiting_room, SLOTS)):
         pipeline.xlen(key)
         pipeline.xrange(key, count=1)
     answers = pipeline.execute(raise_on_error=False)
-    (seconds, micros), bell, consumers, count, newest, cursor, lock, states, stop, names, *rest = [
-        answered(one) for one in answers
-    ]
+    (
+        (seconds, micros),
+        bell,
+        consumers,
+        count,
+        newest,
+        cursor,
+        lock,
+        states,
+        stop,
+        names,
+        *others,
+    ) = [answered(one) for one in answers]
+    refresh, resyncs, *rest = others
     now = seconds + micros / 1e6
     inbox, *rooms = (
         Queue(length, _age(first, now)) for length, first in zip(rest[::2], rest[1::2], strict=True)
@@ -186,6 +204,8 @@ def read(client: redis.Redis, settings: Settings) -> Status:
             for slot, room in waiting.items()
             if room.length and slot not in configured
         },
+        refresh=refresh,
+        resyncs=standing.parse(resyncs),
         dead=_dead(count, newest, now),
         sweep=_sweep(cursor, ZoneInfo(settings.tickets.time_zone), now, running=bool(lock)),
         processes=heartbeat.alive_among(client, names),

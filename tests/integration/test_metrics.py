@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from directory.breaker import Observation
 from tests.integration.world import World, changed, handle
-from worker import heartbeat, metrics, metrics_redis
+from worker import heartbeat, jobs, metrics, metrics_redis
 from worker.drain import Consumer, drain
 from worker.handlers.sweep import sweep
 from worker.inbox import Entry
@@ -20,6 +20,7 @@ from worker.metrics_server import MetricsServer
 from worker.outcomes import Kind, Outcome
 from worker.services import Services
 from worker.settings import MetricsSettings
+from worker.tickets.selection import Scope
 
 Samples = Mapping[tuple[str, ...], float]
 """Values by the name of the series and the values of its labels."""
@@ -153,6 +154,20 @@ def test_a_handler_that_fails_is_counted_and_its_event_when_it_is_parked(
     assert seen["fieldfare_events_total", "failed"] == 5
     assert seen["fieldfare_parked_events_total", "failed"] == 1
     assert seen["fieldfare_dead_letters",] == 1
+
+
+def test_resyncs_and_refreshes_are_told_by_their_numbers(
+    services: Services, scrape: Scraped
+) -> None:
+    for _ in range(2):
+        jobs.create(services.inbox.client, jobs.Order(Scope(last=1)), 1)
+    services.refresh_room.add([("customer_user", "anna")])
+
+    seen = scrape()
+
+    assert seen["fieldfare_refresh_waiting",] == 1
+    assert seen["fieldfare_resync_jobs", "running"] == 2
+    assert seen["fieldfare_resync_jobs", "asks"] == 0
 
 
 def test_what_the_sweep_finds_is_counted_and_how_far_it_is_behind(

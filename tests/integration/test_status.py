@@ -1,5 +1,6 @@
 """``fieldfare status``: what Redis tells of the inbox, the sources and those at work."""
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -13,15 +14,18 @@ from typer.testing import CliRunner, Result
 
 from directory.breaker import Observation
 from tests.servers import RedisServer
-from worker import bootstrap, cli, heartbeat, status
+from worker import bootstrap, cli, heartbeat, jobs, status
 from worker.broker import impatient
 from worker.commands.status import follow
 from worker.demo import sample
 from worker.handlers.sweep import CURSOR, LOCK
 from worker.heartbeat import Heartbeat
 from worker.inbox import BELL, Inbox
+from worker.refresh_room import RefreshRoom
 from worker.settings import Settings, load
 from worker.source_states import SourceStates
+from worker.standing import Standing
+from worker.tickets.selection import Scope
 
 Run = Callable[..., Result]
 
@@ -69,6 +73,19 @@ def fill(inbox: Inbox) -> None:
     inbox.wait(entries[:1], "1", "away")
     inbox.wait(entries[1:2], "7", "away")
     inbox.park(entries[2], "failed", "ValueError", "no")
+
+
+def begin_resyncs(client: redis.Redis) -> None:
+    """Three jobs: one has come some way, one waits, one is done."""
+    order = jobs.Order(Scope(last=100, customer_users=("anna",)), asked="--customer-user anna")
+    first, second, third = (jobs.create(client, order, 10, local=local) for local in (0, 1, 0))
+    jobs.take(client, first, "us")
+    job = jobs.read(client, first)
+    assert job is not None
+    counts = {"ticket/written": 3, "ticket/kept": 1, "source/written/CustomerUser": 3}
+    jobs.advance(client, job, "us", before=0, after=50, counts=counts, left={})
+    jobs.pause(client, second)
+    jobs.cancel(client, third)
 
 
 def test_an_empty_redis_is_left_as_it_is(
@@ -150,6 +167,29 @@ def test_what_redis_refuses_is_an_error(
 
     with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
         read()
+
+
+def test_resyncs_and_refreshes_are_told_without_whose_tickets_they_are_about(
+    read: Callable[[], status.Status], run: Run, inbox: Inbox
+) -> None:
+    begin_resyncs(inbox.client)
+    RefreshRoom(inbox.client).add([("customer_user", "anna"), ("customer", "ACME")])
+
+    found = read()
+
+    shown = [dataclasses.replace(one, touched=0.0) for one in found.resyncs]
+    assert shown == [
+        Standing(1, "running", local=False, total=10, seen=4, touched=0.0),
+        Standing(2, "paused", local=True, total=10, seen=0, touched=0.0),
+    ]
+    assert found.refresh == 2
+    told = " ".join(run().output.split())
+    assert "Tickets of 2 customer users or customers are still to follow them." in told
+    assert "1 │ running │ 10 │ 4 │ 0 s ago │" in told
+    assert "2 │ paused │ 10 │ 0 │ 0 s ago │ in a terminal" in told
+    assert "No resync worker is alive." in told
+    assert json.loads(run("--json").output)["resyncs"][0]["seen"] == 4
+    assert "anna" not in told + run("--json").output
 
 
 def test_people_are_told_that_nobody_works(run: Run) -> None:

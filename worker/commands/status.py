@@ -35,7 +35,7 @@ def status(
         float, typer.Option(metavar="SECONDS", min=0.1, help="How often, with --watch.")
     ] = 1.0,
 ) -> None:
-    """Show the inbox, waiting rooms, dead letters, sweep, sources and processes.
+    """Show the inbox, waiting rooms, dead letters, resyncs, sweep, sources and processes.
 
     Only Redis is asked. Without --watch a Redis that does not answer ends this with 3; with it,
     only at the beginning, and later its return is waited for. Ctrl-C is the way to end --watch,
@@ -107,14 +107,12 @@ def picture(found: "Status") -> RenderableType:
     if sweep.lag_seconds is not None:
         told = f"up to {sweep.time}, {_age(sweep.lag_seconds)} ago; line {sweep.id}"
     running = "; running" if sweep.running else ""
-    missing = [
-        Text(f"No {name} is alive.", style="bold red")
-        for role, name in (("worker", "worker"), ("beat", "scheduler"))
-        if not any(one.role == role for one in found.processes)
-    ]
+    missing = [Text(f"No {name} is alive.", style="bold red") for name in _missing(found)]
     return Group(
         _queues(found),
         *_guard(found),
+        *_refresh(found),
+        *(("", _resyncs(found)) if found.resyncs else ()),
         "",
         _sources(found),
         "",
@@ -123,6 +121,17 @@ def picture(found: "Status") -> RenderableType:
         "",
         Text(f"Sweep of the ticket history: {told}{running}."),
     )
+
+
+def _missing(found: "Status") -> Iterator[str]:
+    """What should be alive, and is not."""
+    for role, name in (("worker", "worker"), ("beat", "scheduler")):
+        if not any(one.role == role for one in found.processes):
+            yield name
+    if any(job.state == "running" and not job.local for job in found.resyncs) and not any(
+        "resync" in one.queue.split(",") for one in found.processes
+    ):
+        yield "resync worker"
 
 
 def _queues(found: "Status") -> Table:
@@ -154,6 +163,28 @@ def _guard(found: "Status") -> list[Text]:
         until = guard_words.moment(found.guard.until)
         return [Text(f"The guard is released until {until}: everything is written.")]
     return []
+
+
+def _refresh(found: "Status") -> list[Text]:
+    """How many have tickets that are still to follow them; else nothing."""
+    if not found.refresh:
+        return []
+    whose = "customer user or customer" if found.refresh == 1 else "customer users or customers"
+    return [Text(f"Tickets of {found.refresh:,} {whose} are still to follow them.")]
+
+
+def _resyncs(found: "Status") -> Table:
+    rows = _table("resync", "state", "tickets", "seen", "moved", "")
+    for one in found.resyncs:
+        rows.add_row(
+            str(one.id),
+            "stopped by the guard" if one.state == "asks" else one.state,
+            f"{one.total:,}",
+            f"{one.seen:,}",
+            f"{_age(max(0.0, found.time - one.touched))} ago",
+            "in a terminal" if one.local else "",
+        )
+    return rows
 
 
 def _sources(found: "Status") -> Table:
