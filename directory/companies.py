@@ -14,7 +14,7 @@ from directory.customer_id_list import valid_ids
 from directory.database import Database, DatabaseFault
 from directory.model import Attributes, CustomerUser
 from directory.refusals import Refused
-from directory.rows import Cells, KeyedTable, Row, find_rows, row_of
+from directory.rows import Column, KeyedTable, Row, find_rows, rows_of
 from directory.search import (
     ANYBODY,
     Matches,
@@ -146,8 +146,9 @@ class CompanySource:
         columns = tuple(dict.fromkeys([*self.table.columns, *self._listed]))
         table = SearchedTable(config.table, columns, config.compares_case, validity)
 
-        def found(cells: Cells) -> CustomerUser | None:
-            return self._found(row_of(columns, cells))
+        def found(read: Mapping[str, Column]) -> Sequence[CustomerUser | None]:
+            number = len(read[self.table.key])
+            return [self._found(row) for row in rows_of(read, number)]
 
         return find_in_table(self.database, table, query, partial(valid_ids, self.tickets), found)
 

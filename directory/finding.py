@@ -231,11 +231,17 @@ def _key(source: CustomerUserSource, login: str) -> str:
     return fold(login) if isinstance(source.config, LdapSourceConfig) else source.login_key(login)
 
 
-def _mail_string(user: CustomerUser, supplier: Supplier, listed: Sequence[tuple[str, str]]) -> str:
-    if not supplier.first_counts:
-        return listed_string(listed, user.attributes, user.by_storage)
-    single = supplier.single_values
-    return listed_string(listed, single(user.attributes), single(user.by_storage))
+def _hits(users: Iterable[CustomerUser], config: SourceConfig) -> Sequence[Hit]:
+    supplier, listed = Supplier.of(config), listed_fields(config)
+    if supplier.first_counts:
+        single = supplier.single_values
+        read = ((user, single(user.attributes), single(user.by_storage)) for user in users)
+    else:
+        read = ((user, user.attributes, user.by_storage) for user in users)
+    return [
+        Hit(user, listed_string(listed, attributes, by_storage))
+        for user, attributes, by_storage in read
+    ]
 
 
 def _without_fields(
@@ -285,11 +291,10 @@ def _found(
             unanswered.append(Unavailable(slot, matches.reason))
         if matches.more:
             more.append(slot)
-        supplier, listed = Supplier.of(source.config), listed_fields(source.config)
         users: Iterable[CustomerUser] = matches.customer_users
         for before, known in earlier:
             keys = {_key(before, user.login) for user in known}
             users = [user for user in users if _key(before, user.login) not in keys]
-        hits += [Hit(user, _mail_string(user, supplier, listed)) for user in users]
+        hits += _hits(users, source.config)
         earlier.append((source, matches.customer_users))
     return Results(tuple(hits), tuple(unanswered), tuple(more))

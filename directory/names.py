@@ -83,7 +83,7 @@ def listed_fields(config: SourceConfig) -> tuple[tuple[str, str], ...]:
 
 
 def listed_string(
-    fields: Iterable[tuple[str, str]], attributes: Attributes, by_storage: Attributes
+    fields: Sequence[tuple[str, str]], attributes: Attributes, by_storage: Attributes
 ) -> str:
     """How a customer user stands in lists: the list fields, mapped or not, the address last.
 
@@ -92,6 +92,8 @@ def listed_string(
         attributes: the attributes of the Map.
         by_storage: what the source read beside them; it goes first.
     """
+    if not by_storage:
+        return _addressed([attributes.get(name) for _, name in fields])
     return _addressed([by_storage.get(field) or attributes.get(name) for field, name in fields])
 
 
@@ -103,17 +105,13 @@ def _addressed(values: Sequence[AttributeValue | None]) -> str:
     if "@" not in text:
         return text
     name, blank, address = text.rpartition(" ")
-    if blank and _is_plain(address) and name.isprintable():
-        return f'"{name}" <{address}>'  # nearly always, and lists are long
+    if blank and text.isprintable():
+        # Nearly always, and lists are long: no blank of another kind is in it.
+        person, _, domain = address.partition("@")
+        if person and "." in domain[1:-1]:
+            return f'"{name}" <{address}>'
     match = _NAME_AND_ADDRESS.fullmatch(text)
     return f'"{match[1]}" <{match[2]}>' if match else text
-
-
-def _is_plain(address: str) -> bool:
-    """Whether it is an address by ``_NAME_AND_ADDRESS`` in which no blank of any kind stands."""
-    at = address.find("@", 1)
-    dot = address.find(".", at + 2)
-    return at > 0 and 0 < dot < len(address) - 1 and address.isprintable()
 
 
 def full_name(naming: Naming, attributes: Attributes, by_storage: Attributes) -> str:

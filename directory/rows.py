@@ -26,8 +26,8 @@ from directory.values import to_text, to_value, to_values
 Row: TypeAlias = Mapping[str, AttributeValue]
 """Values by column; NULLs are missing."""
 
-Cells: TypeAlias = Sequence[AttributeValue | None]
-"""Values in the order of the columns that were read; None is NULL."""
+Column: TypeAlias = Sequence[AttributeValue | None]
+"""The values of a column in the order of the rows; None is NULL."""
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
@@ -233,14 +233,26 @@ def read_row(columns: Sequence[str], cells: Sequence[Any]) -> Row:
     }
 
 
-def read_cells(rows: Sequence[Sequence[Any]]) -> Iterator[Cells]:
-    """The values of many rows. A column's cells mostly are of one type."""
-    return zip(*[to_values(cells) for cells in zip(*rows, strict=True)], strict=True)
+def columns_of(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Mapping[str, Column]:
+    """The values of many rows by column. A column's cells mostly are of one type."""
+    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
+    return {name: to_values(cells) for name, cells in zip(names, columns, strict=True)}
 
 
-def row_of(columns: Sequence[str], cells: Cells) -> Row:
-    """The values of cells by column."""
-    return {name: value for name, value in zip(columns, cells, strict=True) if value is not None}
+def rows_of(columns: Mapping[str, Column], number: int) -> Iterator[dict[str, AttributeValue]]:
+    """The rows of some columns.
+
+    Args:
+        columns: the values by the names that they are to have.
+        number: how many rows there are; of no columns they are empty.
+    """
+    names = tuple(columns)
+    for cells in zip(*columns.values(), strict=True) if names else ((),) * number:
+        if None in cells:
+            pairs = zip(names, cells, strict=True)
+            yield {name: value for name, value in pairs if value is not None}
+        else:
+            yield dict(zip(names, cells, strict=True))
 
 
 def _preselection(

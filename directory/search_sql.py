@@ -8,7 +8,7 @@ there are as many as wanted.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, Select, column
@@ -21,7 +21,7 @@ from directory.like import as_text, fits
 from directory.membership import one_of, sent
 from directory.model import CustomerUser
 from directory.preselection import preselection
-from directory.rows import Cells, from_table, read_cells, row_of
+from directory.rows import Column, columns_of, from_table, rows_of
 from directory.search import (
     ANYBODY,
     And,
@@ -44,6 +44,9 @@ SORTS_AS_WE_DO = frozenset({"postgresql", "mysql", "mariadb", "sqlite"})
 
 GROWTH = 8
 """How much more is asked for when too many were left out."""
+
+CustomerUsers: TypeAlias = Callable[[Mapping[str, Column]], Sequence[CustomerUser | None]]
+"""Makes a customer user of each row, of the columns by name; None of a row that is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def find_in_table(
     table: SearchedTable,
     query: Query,
     valid_ids: Callable[[], frozenset[str]] | None,
-    customer_user: Callable[[Cells], CustomerUser | None],
+    customer_users: CustomerUsers,
 ) -> Matches:
     """The customer users whose rows a query finds.
 
@@ -97,8 +100,7 @@ def find_in_table(
         query: what is asked.
         valid_ids: gives the ids that mean valid; asked only if the query wants to know. None where
             the ticket system's table of them stands beside this one.
-        customer_user: makes one of a row's values, in the order of the table's columns; None of a
-            row that is none.
+        customer_users: makes them of the columns of a table.
 
     Raises:
         DatabaseFault: the database, or ``valid_ids``, does not answer.
@@ -127,7 +129,7 @@ def find_in_table(
                 raise
             wide = False
             continue
-        found = _decided(table, query, rows, customer_user, ordered=sorted_there)
+        found = _decided(table, query, rows, customer_users, ordered=sorted_there)
         if wanted is None or len(rows) < wanted or found.more:
             return found
         wanted *= GROWTH
@@ -137,19 +139,21 @@ def _decided(
     table: SearchedTable,
     query: Query,
     rows: Sequence[Any],
-    customer_user: Callable[[Cells], CustomerUser | None],
+    customer_users: CustomerUsers,
     *,
     ordered: bool,
 ) -> Matches:
-    read = ((customer_user(cells), cells) for cells in read_cells(rows))
+    columns = columns_of(table.columns, rows)
+    users = customer_users(columns)
     if ordered and query.condition == ANYBODY:
         # Lists are long, and nothing is left to be decided about them.
-        users: dict[str, CustomerUser] = {}
-        for user, _ in read:
+        first: dict[str, CustomerUser] = {}
+        for user in users:
             if user is not None:
-                users.setdefault(user.login, user)
-        return cut(tuple(users.values()), query)
-    people = ((user, row_of(table.columns, cells)) for user, cells in read if user is not None)
+                first.setdefault(user.login, user)
+        return cut(tuple(first.values()), query)
+    pairs = zip(users, rows_of(columns, len(rows)), strict=True)
+    people = ((user, row) for user, row in pairs if user is not None)
     return matching(query, people, exact=table.exact, ordered_already=ordered)
 
 

@@ -6,7 +6,6 @@ it connects when it is first asked and recovers by itself (OTOBO's ``CustomerUse
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from operator import itemgetter
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -19,15 +18,16 @@ from directory.database import Database, DatabaseFault, TicketEngine, open_datab
 from directory.dsn import DsnError
 from directory.errors import SourceMisconfigured, SourceOutcomeUnknown, SourceUnavailable
 from directory.model import Absent, Answer, AttributeValue, CustomerUser, Found, Unavailable
-from directory.names import listed_fields
+from directory.names import Naming, listed_fields
 from directory.rows import (
-    Cells,
+    Column,
     KeyedTable,
     Row,
     existing_tables,
     find_rows,
     missing_columns,
     probe,
+    rows_of,
 )
 from directory.search import Matches, Query
 from directory.search_sql import SearchedTable, find_in_table, read_columns
@@ -50,6 +50,9 @@ STAMPS: Mapping[str, str] = {
 }
 """What a table of OTOBO's own says about its rows."""
 
+DATED = ("CreateTime", "ChangeTime")
+"""The variables of times."""
+
 
 def stamps_of(foreign_db: bool) -> Mapping[str, str]:
     """Columns by variable of the stamps that a table has."""
@@ -58,18 +61,17 @@ def stamps_of(foreign_db: bool) -> Mapping[str, str]:
 
 def values_of(row: Row, columns: Mapping[str, str]) -> dict[str, AttributeValue]:
     """Values by variable; a variable whose column is NULL is missing."""
-    return with_short_stamps(
-        {variable: row[storage] for variable, storage in columns.items() if storage in row}
-    )
-
-
-def with_short_stamps(values: dict[str, AttributeValue]) -> dict[str, AttributeValue]:
-    """The same values, their stamps as OTOBO shows them."""
-    for variable in ("CreateTime", "ChangeTime"):
+    values = {variable: row[storage] for variable, storage in columns.items() if storage in row}
+    for variable in DATED:
         stamp = values.get(variable)
-        if isinstance(stamp, str) and "." in stamp:
-            values[variable] = without_zero_fraction(stamp)
+        if stamp is not None:
+            values[variable] = _short(stamp)
     return values
+
+
+def _short(stamp: T) -> T | str:
+    """A time as OTOBO shows it."""
+    return without_zero_fraction(stamp) if isinstance(stamp, str) and "." in stamp else stamp
 
 
 class SqlSource:
@@ -94,8 +96,14 @@ class SqlSource:
         self._variables = {**config.storages, **stamps_of(config.foreign_db)}
         self._login_column = self._variables.get("UserLogin", config.customer_key)
         self._name_columns = _name_columns(config)
+        listed = listed_fields(config)
         self._shown_columns = tuple(
-            dict.fromkeys([*self._name_columns, *(field for field, _ in listed_fields(config))])
+            dict.fromkeys([*self._name_columns, *(field for field, _ in listed)])
+        )
+        self._unmapped_columns = frozenset(
+            column
+            for column, variable in (*listed, *Naming.of(config).name)
+            if column in self._shown_columns and self._variables.get(variable) != column
         )
         types = {entry.storage: entry.storage_type for entry in config.map}
         self._table = KeyedTable(
@@ -158,8 +166,7 @@ class SqlSource:
         )
         try:
             valid = None if config.in_ticket_database else partial(valid_ids, self._tickets)
-            user = self._reader(columns, self._shown_columns)
-            return find_in_table(self._database, table, query, valid, user)
+            return find_in_table(self._database, table, query, valid, self._customer_users)
         except DatabaseFault as fault:
             raise SourceUnavailable(config.slot, fault.reason) from None
 
@@ -288,43 +295,24 @@ class SqlSource:
         by_storage = {name: row[name] for name in self._name_columns if name in row}
         return Found(CustomerUser(self._config.slot, login, attributes, by_storage))
 
-    def _reader(
-        self, columns: Sequence[str], shown: Sequence[str]
-    ) -> Callable[[Cells], CustomerUser | None]:
-        """What makes customer users of rows with these columns; see ``_answer``."""
-        slot, login_at = self._config.slot, columns.index(self._login_column)
-        attributes_of = _picking(columns, self._variables)
-        shown_of = _picking(columns, dict(zip(shown, shown, strict=True)))
-
-        def read(cells: Cells) -> CustomerUser | None:
-            login = cells[login_at]
-            if not isinstance(login, str) or not login:
-                return None
-            attributes = with_short_stamps(attributes_of(cells))
-            return CustomerUser(slot, login, attributes, shown_of(cells))
-
-        return read
-
-
-def _picking(
-    columns: Sequence[str], wanted: Mapping[str, str]
-) -> Callable[[Cells], dict[str, AttributeValue]]:
-    """What makes a table of a row's values, by the names that are wanted for its columns."""
-    places = {
-        name: columns.index(storage) for name, storage in wanted.items() if storage in columns
-    }
-    names = tuple(places)
-    # Of less than two it would give no tuple.
-    pick = itemgetter(*places.values()) if len(places) > 1 else None
-
-    def picked(cells: Cells) -> dict[str, AttributeValue]:
-        values = pick(cells) if pick else [cells[place] for place in places.values()]
-        if None in values:
-            pairs = zip(names, values, strict=True)
-            return {name: value for name, value in pairs if value is not None}
-        return dict(zip(names, values, strict=True))
-
-    return picked
+    def _customer_users(self, columns: Mapping[str, Column]) -> Sequence[CustomerUser | None]:
+        """Those whose rows a search read; see ``_answer``. By columns, since lists are long."""
+        slot, logins = self._config.slot, columns[self._login_column]
+        values = {
+            variable: columns[storage]
+            for variable, storage in self._variables.items()
+            if storage in columns
+        }
+        for variable in values.keys() & DATED:
+            values[variable] = [_short(stamp) for stamp in values[variable]]
+        attributes = rows_of(values, len(logins))
+        shown = rows_of({name: columns[name] for name in self._unmapped_columns}, len(logins))
+        return [
+            CustomerUser(slot, login, of_map, of_columns)
+            if isinstance(login, str) and login
+            else None
+            for login, of_map, of_columns in zip(logins, attributes, shown, strict=True)
+        ]
 
 
 def _name_columns(config: SqlSourceConfig) -> tuple[str, ...]:

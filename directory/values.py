@@ -101,7 +101,7 @@ def _fraction(microseconds: int) -> str:
 
 def _moment(value: datetime) -> str:
     if value.microsecond == 0 and value.tzinfo is None:
-        return str(value)
+        return value.isoformat(" ")
     return f"{value.date().isoformat()} {_time(value.timetz())}{_offset(value)}"
 
 
