@@ -468,7 +468,7 @@ class ResyncSettings(BaseModel):
 
     model_config = SECTION
 
-    chunk: int = Field(200, ge=1, le=2000, description="Tickets that are looked up together.")
+    chunk: int = Field(500, ge=1, le=2000, description="Tickets that are looked up together.")
     tickets_per_second: float = Field(
         0.0,
         ge=0,
