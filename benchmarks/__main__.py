@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import admin, costs, growth, plots, resync, world
+from benchmarks import admin, costs, growth, live, plots, resync, world
 from benchmarks.figures import Figure, beside, markdown, merged, put_into, read, show, write
 from benchmarks.processes import Stuck
 from benchmarks.rates import enrich_rate, noop_rate
@@ -78,10 +78,10 @@ class Run:
         self.say(f"  {name}: {value:,.4g}")
 
     def config(
-        self, system: world.TicketSystem, redis_url: str, source: Mapping[str, Any], **more: Any
+        self, system: world.TicketSystem, redis_url: str, *sources: Mapping[str, Any], **more: Any
     ) -> Path:
         """A settings file for this process and all that it starts."""
-        path = world.settings(self.folder, system.url, redis_url, source, **more)
+        path = world.settings(self.folder, system.url, redis_url, *sources, **more)
         os.environ["FIELDFARE_CONFIG"] = str(path)
         return path
 
@@ -223,15 +223,53 @@ def resyncs(run: Run, database: Database, redis_url: str, slapd: SlapdServer) ->
         system = world.TicketSystem(database.create_database(), tickets)
         resync.share_customer_users(system)
         config = run.config(system, redis_url, source)
-        run.took(name, resync.resync_rate(config, "written"))
+        run.took(name, resync.resync_rate(config, redis_url, "written", run.log))
         if name == "resync_sql":
-            run.took("resync_unchanged", resync.resync_rate(config, "unchanged"))
+            rate = resync.resync_rate(config, redis_url, "unchanged", run.log)
+            run.took("resync_unchanged", rate)
         system.close()
     reference = Figure("resync_bare", round(statistics.median(bare), 1), "1/s")
     run.figures.append(reference)
     run.figures += [beside(name, run.samples[name], "1/s", reference) for name in sources]
     first = Figure("resync_sql", run.samples["resync_sql"][0], "1/s")
     run.figures.append(beside("resync_unchanged", run.samples["resync_unchanged"], "1/s", first))
+
+
+def beside_resync(run: Run, database: Database, redis_url: str) -> None:
+    """Live events while a resync fills old tickets, and while none does."""
+    events = max(4 * live.TURN, run.times(400))
+    tickets = max(100 * events, run.of(resync.TICKETS))
+    run.say(f"live events beside a resync of {tickets:,} tickets")
+    system = world.TicketSystem(database.create_database(), tickets + events + 1)
+    resync.share_customer_users(system)
+    config = run.config(system, redis_url, world.sql_source())
+    last = range(tickets + 1, system.size + 1)
+    taken = live.latency(config, redis_url, system, last, run.log)
+    alone, beside_it = (
+        statistics.quantiles(some, n=20)[-1] for some in (taken.alone, taken.beside)
+    )
+    run.say(f"  {alone:.1f} ms, and {beside_it:.1f} ms beside {taken.resynced:,.0f} tickets/s")
+    reference = Figure("resync_live_latency_alone", round(alone, 2), "ms")
+    run.figures.append(beside("resync_live_latency", [round(beside_it, 2)], "ms", reference))
+    system.close()
+
+
+def resync_memory(run: Run, database: Database, redis_url: str) -> None:
+    """What a resync worker holds after some tickets, and after a million."""
+    some, all_ = run.of(10_000), run.of(1_000_000)
+    run.say(f"the memory of a resync of {all_:,} tickets")
+    system = world.TicketSystem(database.create_database(), 10)
+    system.add_customer_users(world.MIXED_PEOPLE)
+    system.grow_mixed(all_)
+    system.fill("0")
+    away = {**world.sql_source(), "url": "postgresql+psycopg://nobody@127.0.0.1:1/crm"}
+    config = run.config(system, redis_url, world.sql_source(), away)
+    job, (first, last) = resync.memory(config, redis_url, some, run.log)
+    run.say(f"  it holds {first / 2**20:.1f} MiB, then {last / 2**20:.1f} MiB; {job.counts}")
+    run.figures.append(
+        Figure("resync_memory_growth", round(last / first - 1, 4), "of the memory after the first")
+    )
+    system.close()
 
 
 def admins(run: Run, database: Database, redis_url: str) -> None:
@@ -264,7 +302,7 @@ def idle(run: Run, database: Database, redis_url: str, seconds: float) -> None:
     system.close()
 
 
-PARTS = ("rates", "single", "growth", "idle", "resync", "admin")
+PARTS = ("rates", "single", "growth", "idle", "resync", "resync_memory", "admin")
 """What can be measured alone."""
 
 
@@ -284,6 +322,9 @@ def measure(run: Run, parts: Sequence[str], share: float) -> None:
             idle(run, database, redis.url, max(10.0, 120 * share))
         if "resync" in parts:
             resyncs(run, database, redis.url, slapd)
+            beside_resync(run, database, redis.url)
+        if "resync_memory" in parts:
+            resync_memory(run, database, redis.url)
         if "admin" in parts:
             admins(run, database, redis.url)
 

@@ -28,13 +28,25 @@ class Process:
         self._process = process
         self._log = log
 
-    def until(self, condition: Callable[[], object], what: str, tick: float = TICK) -> float:
+    def until(
+        self,
+        condition: Callable[[], object],
+        what: str,
+        tick: float = TICK,
+        patience: float = PATIENCE,
+    ) -> float:
         """Wait for a condition; returns when it held, by ``time.perf_counter``.
+
+        Args:
+            condition: asked every ``tick`` seconds.
+            what: what is waited for, for people.
+            tick: seconds.
+            patience: seconds after which it is given up.
 
         Raises:
             Stuck: it did not hold in time, or the process has ended.
         """
-        deadline = time.perf_counter() + PATIENCE
+        deadline = time.perf_counter() + patience
         pause = Event()
         while not condition():
             if self._process.poll() is not None or time.perf_counter() > deadline:

@@ -88,6 +88,11 @@ def ticket_worker(config: Path, log: Path) -> AbstractContextManager[Process]:
     return running(arguments, log)
 
 
+def resync_worker(config: Path, log: Path) -> AbstractContextManager[Process]:
+    """``fieldfare resync-worker``, with beat, as it is run in production."""
+    return running(["worker", "--config", str(config), "resync-worker"], log)
+
+
 def enrich_rate(config: Path, redis_url: str, tickets: Sequence[int], log: Path) -> float:
     """Events a second of ``fieldfare worker --concurrency 2``."""
     client = redis.Redis.from_url(redis_url)

@@ -42,9 +42,12 @@ _TICKETS = f"""
 INSERT INTO ticket (id, tn, title, queue_id, ticket_lock_id, type_id, user_id, responsible_user_id,
     ticket_priority_id, ticket_state_id, customer_user_id, timeout, until_time, escalation_time,
     escalation_update_time, escalation_response_time, escalation_solution_time, {_STAMPS})
-SELECT i, CAST(2026000000 + i AS VARCHAR(50)), 'a ticket', 1, 1, 1, 1, 1, 3, 1, 'user' || i,
+SELECT i, CAST(2026000000 + i AS VARCHAR(50)), 'a ticket', 1, 1, 1, 1, 1, 3, 1, {{customer_user}},
        0, 0, 0, 0, 0, 0, {_LONG_AGO} FROM {_NUMBERS}
 """
+MIXED_PEOPLE = 2_000
+_MIXED = f"""
+    CASE i % 10 WHEN 0 THEN 'user' || (i % {MIXED_PEOPLE} + 1) WHEN 1 THEN 'ghost' || i END"""
 _LINE = f"""
 INSERT INTO ticket_history (history_type_id, name, ticket_id, type_id, queue_id, owner_id,
     priority_id, state_id, {_STAMPS})
@@ -71,7 +74,20 @@ class TicketSystem:
     def grow(self, tickets: int) -> None:
         """Fill it up to a number of tickets, with nothing in their fields."""
         with self.engine.begin() as connection:
-            for added in (_CUSTOMER_USERS, _TICKETS, _CREATED, _CUSTOMER_SET):
+            tickets_ = _TICKETS.format(customer_user="'user' || i")
+            for added in (_CUSTOMER_USERS, tickets_, _CREATED, _CUSTOMER_SET):
+                connection.execute(text(added), {"first": self.size + 1, "last": tickets})
+        self.size = tickets
+        self._analyze()
+
+    def grow_mixed(self, tickets: int) -> None:
+        """Fill it up to a number of tickets, of which few are anybody's.
+
+        Of ten tickets one is of a customer user, one of somebody whom nobody knows, and eight are
+        nobody's.
+        """
+        with self.engine.begin() as connection:
+            for added in (_TICKETS.format(customer_user=_MIXED), _CREATED):
                 connection.execute(text(added), {"first": self.size + 1, "last": tickets})
         self.size = tickets
         self._analyze()
@@ -91,14 +107,15 @@ class TicketSystem:
             connection.execute(insert(schema.customer_company).values(**values, **stamps))
 
     def fill(self, word: str) -> None:
-        """Write every ticket's fields, as if a worker had done it long ago."""
+        """Write the fields of all customer users' tickets, as if a worker had done it long ago."""
         with self.engine.begin() as connection:
             for column, field in zip(COLUMNS, FIELDS, strict=True):
                 connection.execute(
                     text(
                         "INSERT INTO dynamic_field_value (field_id, object_id, value_text) "
-                        f"SELECT f.id, t.id, '{column}-{word}-user' || t.id "
-                        "FROM ticket t, dynamic_field f WHERE f.name = :field ORDER BY t.id"
+                        f"SELECT f.id, t.id, '{column}-{word}-' || c.login "
+                        "FROM ticket t JOIN customer_user c ON c.login = t.customer_user_id "
+                        "CROSS JOIN dynamic_field f WHERE f.name = :field ORDER BY t.id"
                     ),
                     {"field": field},
                 )
@@ -199,13 +216,13 @@ def _entry(base_dn: str, unit: str, word: str, number: int) -> str:
 
 
 def settings(
-    folder: Path, ticket_url: str, redis_url: str, source: Mapping[str, Any], **more: Any
+    folder: Path, ticket_url: str, redis_url: str, *sources: Mapping[str, Any], **more: Any
 ) -> Path:
     """A settings file; everything that is not named has its default."""
     tree = {
         "redis": {"url": redis_url},
         "tickets": {"url": ticket_url},
-        "sources": {"CustomerUser": source},
+        "sources": {f"CustomerUser{number or ''}": source for number, source in enumerate(sources)},
         "mapping": {"variables": dict(zip(VARIABLES, FIELDS, strict=True))},
         **more,
     }
