@@ -302,8 +302,11 @@ def idle(run: Run, database: Database, redis_url: str, seconds: float) -> None:
     system.close()
 
 
-PARTS = ("rates", "single", "growth", "idle", "resync", "resync_memory", "admin")
-"""What can be measured alone."""
+PARTS = ("rates", "single", "growth", "idle", "resync", "admin")
+"""What can be measured alone, and is measured by a full run."""
+
+LONG = {"resync_memory": frozenset({"resync_memory_growth"})}
+"""What is measured alone and not by a full run, which leaves its figures as they are."""
 
 
 def measure(run: Run, parts: Sequence[str], share: float) -> None:
@@ -337,7 +340,9 @@ def main() -> int:
     )
     parser.add_argument("--results", type=Path, default=RESULTS, help="where results are written")
     parser.add_argument(
-        "--only", choices=PARTS, help="measure this alone, and leave the other figures as they are"
+        "--only",
+        choices=(*PARTS, *LONG),
+        help="measure this alone, and leave the other figures as they are",
     )
     arguments = parser.parse_args()
     logs.configure("warning")  # what is counted in this process must not fill the terminal
@@ -351,7 +356,10 @@ def main() -> int:
             return 3
     show(run.figures)
     path = arguments.results / "latest.jsonl"
-    figures = merged(read(path), run.figures) if arguments.only and path.exists() else run.figures
+    earlier = read(path) if path.exists() else []
+    long = frozenset().union(*LONG.values())
+    kept = earlier if arguments.only else [one for one in earlier if one.name in long]
+    figures = merged(kept, run.figures)
     write(path, figures)
     if arguments.results == RESULTS:
         PAGE.write_text(put_into(PAGE.read_text(), markdown(figures)))
