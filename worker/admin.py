@@ -15,9 +15,12 @@ from celery import Celery
 from worker import broker, garbage, heartbeat, results
 from worker.services import Services
 from worker.settings import Settings, load
-from worker.tasks import customer_users
+from worker.tasks import customer_users, looking_back
 
 QUEUE = "admin"
+
+LOOK_BACK_SECONDS = 30.0
+"""How often each worker calls itself to look for calls that nobody saw end."""
 
 
 def make_app(
@@ -32,6 +35,7 @@ def make_app(
     application = broker.Application("fieldfare-admin", set_as_current=False)
     application.add_defaults(configuration)
     customer_users.register(application, services)
+    looking_back.register(application, services)
     return application
 
 
@@ -117,5 +121,6 @@ def _services() -> Services:
 
 
 app = make_app(_configuration, _services)
+looking_back.attach(app, QUEUE, LOOK_BACK_SECONDS)
 heartbeat.attach(app)
 garbage.attach()

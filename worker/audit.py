@@ -20,6 +20,8 @@ KEY = "fieldfare:audit"
 
 DONE = "done"
 
+UNKNOWN = "unknown"
+
 _PORTION = 500
 
 
@@ -34,7 +36,8 @@ class Line:
         customers: the ids of the customers concerned.
         source: where; empty where it is not known.
         fields: the variables that were written, by name.
-        outcome: ``done``, ``nothing`` where nothing had to be written, or the error's code.
+        outcome: ``done``, ``nothing`` where nothing had to be written, the error's code, or
+            ``unknown`` where whoever worked on it was killed.
         writes: the call was to write something; else it was a question.
     """
 
@@ -75,7 +78,17 @@ def write(client: redis.Redis, line: Line, most: int) -> None:
     Raises:
         redis.RedisError: it was not written.
     """
-    client.xadd(KEY, {"line": json.dumps(asdict(line))}, maxlen=most, approximate=False)
+    client.xadd(KEY, {"line": text(line)}, maxlen=most, approximate=False)
+
+
+def text(line: Line) -> str:
+    """A line as it stands in Redis."""
+    return json.dumps(asdict(line))
+
+
+def line(text: bytes) -> Line:
+    """The line that stands in Redis."""
+    return _LINE.validate_json(text)
 
 
 def newest(client: redis.Redis, most: int, login: str = "", *, writes: bool = False) -> list[Kept]:
@@ -134,4 +147,4 @@ def _rows(answer: Any) -> list[tuple[bytes, Mapping[bytes, bytes]]]:
 def _kept(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Kept:
     identity = entry_id.decode()
     time = datetime.fromtimestamp(milliseconds(identity) / 1000, UTC)
-    return Kept(identity, time, _LINE.validate_json(fields[b"line"]))
+    return Kept(identity, time, line(fields[b"line"]))

@@ -82,9 +82,8 @@ def configuration(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]
         redis_url: Redis or Valkey, credentials included.
         lookup_seconds: how long all sources together may take to answer.
     """
-    # A slow source must end as unavailable, never as a batch that was killed.
-    time_limit = _TIME_LIMIT + math.ceil(_TIMES_ASKED * lookup_seconds)
-    visibility_timeout = 4 * time_limit
+    most_seconds = time_limit(lookup_seconds)
+    visibility_timeout = 4 * most_seconds
     return {
         "broker_url": celery_url(redis_url),
         # Without a word about certificates behind rediss://, kombu would take any.
@@ -100,8 +99,8 @@ def configuration(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]
         "task_ignore_result": True,
         "worker_prefetch_multiplier": 1,
         # Time: a drain takes two seconds and a batch; what takes longer hangs.
-        "task_soft_time_limit": time_limit - 15,
-        "task_time_limit": time_limit,
+        "task_soft_time_limit": most_seconds - 15,
+        "task_time_limit": most_seconds,
         # Redis delivers again what is not acknowledged by then. The shortest of the three wins.
         "visibility_timeout": visibility_timeout,
         "result_backend_transport_options": {"visibility_timeout": visibility_timeout},
@@ -130,6 +129,17 @@ def configuration(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]
         "worker_hijack_root_logger": False,  # worker.logs decides how lines look
         "task_create_missing_queues": False,
     }
+
+
+def time_limit(lookup_seconds: float) -> int:
+    """Seconds after which a task is ended.
+
+    A slow source must end as unavailable, never as a batch that was killed.
+
+    Args:
+        lookup_seconds: how long all sources together may take to answer.
+    """
+    return _TIME_LIMIT + math.ceil(_TIMES_ASKED * lookup_seconds)
 
 
 def celery_url(url: str) -> str:

@@ -101,16 +101,19 @@ def perform(
     """
     call = CALLS[name]
     began = time.monotonic()
-    answer = _answer(call, arguments, who, services)
     asking = who[:MAX_WHO] if isinstance(who, str) else ""
+    beginning = consequences.NO_BEGINNING
+    if call.writes and not arguments.get("dry_run"):
+        beginning = consequences.before(arguments, name, asking, services)
+    answer = _answer(call, arguments, who, services)
     warnings: list[str] = []
     if isinstance(answer, Change):
         told = dict(answer.told)
-        warnings = consequences.of_change(answer, name, asking, services)
+        warnings = consequences.of_change(answer, name, asking, services, beginning)
     else:
         told = dict(answer)
         if call.writes:
-            warnings = consequences.of_nothing(arguments, told, name, asking, services)
+            warnings = consequences.of_nothing(arguments, told, name, asking, services, beginning)
         else:
             consequences.of_question(told, name, asking, services)
     if warnings:

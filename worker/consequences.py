@@ -1,17 +1,21 @@
 """What follows from a call? The audit keeps who asked; of a write everybody is told.
 
 A write is done by then, and nothing here can undo it. Where Redis does not do its part, the
-caller is told what was not done, and the log says it as well.
+caller is told what was not done, and the log says it as well. Before a call writes, it is kept
+that it begins; whoever was killed before what follows was done leaves that behind, and it is made
+up for: by the next call that writes, and by admin workers in between (``look_back``).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import redis
 import structlog
 
-from worker import audit
+from worker import audit, begun, broker
+from worker.begun import Begun
 from worker.call_errors import MAY_BE_DONE
 from worker.events import CustomerCompanyChanged, CustomerUserChanged, DirectoryEvent
 from worker.handlers.changes import Change
@@ -27,7 +31,53 @@ _AWAY = (redis.ConnectionError, redis.TimeoutError)
 log = structlog.get_logger("fieldfare")
 
 
-def of_change(change: Change, call: str, who: str, services: Services) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What was kept before a call that writes.
+
+    Attributes:
+        id: of the call among those that have begun; empty if Redis did not keep it.
+        earlier: calls that nobody saw end.
+        waited: Redis was waited for in vain, and is not waited for again.
+    """
+
+    id: str = ""
+    earlier: Sequence[Begun] = ()
+    waited: str = ""
+
+
+NO_BEGINNING = Beginning()
+
+
+def before(arguments: Mapping[str, Any], call: str, who: str, services: Services) -> Beginning:
+    """Keep that a call begins; where Redis does not, the call is done all the same.
+
+    Args:
+        arguments: of the call, unchecked.
+        call: its name.
+        who: who asked.
+        services: what the call works with.
+    """
+    line = audit.Line(
+        who=who,
+        call=call,
+        customer_users=_all_logins(arguments),
+        customers=_named(arguments, "customer_id", "CustomerID"),
+        source=_text(arguments.get("source")),
+        outcome=audit.UNKNOWN,
+    )
+    try:
+        id_, earlier = begun.begin(services.inbox.client, line, _most_seconds(services))
+    except redis.RedisError as error:
+        log.info("admin.not_begun", call=call, error=type(error).__name__)
+        waited = isinstance(error, redis.TimeoutError)
+        return Beginning(waited=type(error).__name__ if waited else "")
+    return Beginning(id_, earlier)
+
+
+def of_change(
+    change: Change, call: str, who: str, services: Services, beginning: Beginning = NO_BEGINNING
+) -> list[str]:
     """Do what follows from a write; what could not be done is told in warnings."""
     line = audit.Line(
         who=who,
@@ -39,13 +89,19 @@ def of_change(change: Change, call: str, who: str, services: Services) -> list[s
     )
     _log(line)
     warnings = _forgotten(change, call, services)
-    return warnings + _done(
-        _telling(change, services) | {_NO_LINE: lambda: _keep(line, services)}, call
-    )
+    steps = _telling(change, services) | {_NO_LINE: lambda: _keep(line, services, beginning)}
+    warnings += _done(steps, call, beginning.waited)
+    _make_up_for(beginning.earlier, services)
+    return warnings
 
 
-def of_nothing(
-    arguments: Mapping[str, Any], told: Mapping[str, Any], call: str, who: str, services: Services
+def of_nothing(  # noqa: PLR0913, PLR0917 - what is known of a call
+    arguments: Mapping[str, Any],
+    told: Mapping[str, Any],
+    call: str,
+    who: str,
+    services: Services,
+    beginning: Beginning = NO_BEGINNING,
 ) -> list[str]:
     """Keep who asked for a write that did not come to pass: it was refused, or not needed.
 
@@ -55,23 +111,37 @@ def of_nothing(
         call: its name.
         who: who asked.
         services: what the call works with.
+        beginning: what was kept before it.
     """
+    may_be_done = told.get("error") in MAY_BE_DONE
     line = audit.Line(
         who=who,
         call=call,
-        customer_users=_named(arguments, "login", "UserLogin"),
+        customer_users=(
+            _all_logins(arguments) if may_be_done else _named(arguments, "login", "UserLogin")
+        ),
         customers=_named(arguments, "customer_id", "CustomerID"),
         source=str(told.get("source") or ""),
         fields=(str(told["field"]),) if told.get("field") else (),
         outcome=told.get("error") or NOTHING,
     )
     _log(line)
-    steps: dict[str, Callable[[], object]] = {_NO_LINE: lambda: _keep(line, services)}
-    if line.outcome in MAY_BE_DONE:
-        # Dropping a copy too many and an event too many are harmless; one too few is not.
-        possible = Change({}, line.source, line.customer_users, line.customers)
-        steps = _telling(possible, services) | steps
-    return _done(steps, call)
+    steps: dict[str, Callable[[], object]] = {_NO_LINE: lambda: _keep(line, services, beginning)}
+    if may_be_done:
+        steps = _telling(_possible(line), services) | steps
+    warnings = _done(steps, call, beginning.waited)
+    _make_up_for(beginning.earlier, services)
+    return warnings
+
+
+def look_back(services: Services) -> None:
+    """Make up for what did not follow from calls that nobody saw end."""
+    try:
+        calls = begun.left_over(services.inbox.client, _most_seconds(services))
+    except redis.RedisError as error:
+        log.info("admin.not_looked_back", error=type(error).__name__)
+        return
+    _make_up_for(calls, services)
 
 
 def of_question(told: Mapping[str, Any], call: str, who: str, services: Services) -> None:
@@ -90,7 +160,7 @@ def of_question(told: Mapping[str, Any], call: str, who: str, services: Services
     line = audit.Line(who=who, call=call, source=source, outcome=outcome, writes=False)
     _log(line)
     try:
-        _keep(line, services)
+        audit.write(services.inbox.client, line, services.settings.audit.lines)
     except redis.RedisError as error:
         log.info("admin.not_kept", call=call, error=type(error).__name__)
 
@@ -112,6 +182,37 @@ def events(change: Change) -> list[DirectoryEvent]:
             for customer in change.customers
         ),
     ]
+
+
+def _possible(line: audit.Line) -> Change:
+    """What may be written after a call that did not come to its end.
+
+    Dropping a copy too many and an event too many are harmless; one too few is not.
+    """
+    return Change({}, line.source, line.customer_users, line.customers)
+
+
+def _make_up_for(calls: Iterable[Begun], services: Services) -> None:
+    """Do what should have followed; what cannot be done now is done another time."""
+    for one in calls:
+        line = one.line
+        log.warning("admin.unfinished", call=line.call, who=line.who)
+        change = _possible(line)
+        _forgotten(change, line.call, services)
+        if _done(_telling(change, services), line.call):
+            return
+        try:
+            if begun.settle(services.inbox.client, one, services.settings.audit.lines):
+                _log(line)
+        except redis.RedisError as error:
+            log.info("admin.not_kept", call=line.call, error=type(error).__name__)
+            return
+
+
+def _most_seconds(services: Services) -> float:
+    """No call is at work longer; an admin worker ends it."""
+    timeouts = (source.timeout for source in services.settings.source_configs())
+    return broker.time_limit(sum(timeouts))
 
 
 def _telling(change: Change, services: Services) -> dict[str, Callable[[], object]]:
@@ -137,10 +238,9 @@ def _forgotten(change: Change, call: str, services: Services) -> list[str]:
     return []
 
 
-def _done(steps: Mapping[str, Callable[[], object]], call: str) -> list[str]:
+def _done(steps: Mapping[str, Callable[[], object]], call: str, away: str = "") -> list[str]:
     """Take each step; the texts of those that failed. A Redis that is away is asked only once."""
     warnings: list[str] = []
-    away = ""
     for missed, do in steps.items():
         error = away
         if not away:
@@ -155,8 +255,13 @@ def _done(steps: Mapping[str, Callable[[], object]], call: str) -> list[str]:
     return warnings
 
 
-def _keep(line: audit.Line, services: Services) -> None:
-    audit.write(services.inbox.client, line, services.settings.audit.lines)
+def _keep(line: audit.Line, services: Services, beginning: Beginning) -> None:
+    """Keep the line of a call that came to its end, and that it did."""
+    pipeline = services.inbox.client.pipeline()
+    audit.write(pipeline, line, services.settings.audit.lines)
+    if beginning.id:
+        begun.end(pipeline, beginning.id)
+    pipeline.execute()
 
 
 def _log(line: audit.Line) -> None:
@@ -178,7 +283,25 @@ _LONGEST = 200
 
 def _named(arguments: Mapping[str, Any], argument: str, variable: str) -> tuple[str, ...]:
     """Whom a call that came to nothing was about, as far as it says so; cut."""
-    values = arguments.get("values")
-    inner = values.get(variable) if isinstance(values, Mapping) else None
-    named = arguments.get(argument, inner)
-    return (named[:_LONGEST],) if isinstance(named, str) and named else ()
+    named = _text(arguments.get(argument, _of(arguments.get("values"), variable)))
+    return (named,) if named else ()
+
+
+def _all_logins(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """All whom a call may write of, as far as it says so: the new login, too, and each row's."""
+    rows = arguments.get("rows")
+    named = [
+        arguments.get("login"),
+        arguments.get("new_login"),
+        _of(arguments.get("values"), "UserLogin"),
+        *(_of(row, "UserLogin") for row in (rows if isinstance(rows, list) else ())),
+    ]
+    return tuple(dict.fromkeys(filter(None, map(_text, named))))
+
+
+def _of(values: object, variable: str) -> object:
+    return values.get(variable) if isinstance(values, Mapping) else None
+
+
+def _text(value: object) -> str:
+    return value[:_LONGEST] if isinstance(value, str) else ""

@@ -21,6 +21,8 @@ from tests.inbox_stats import stats
 from tests.otobo import LONG_AGO
 from tests.servers.guarded import USERS, USERS_SCRIPT, GuardedServer
 from tests.servers.process import find_program
+from worker import begun
+from worker.audit import UNKNOWN, Line, text
 from worker.inbox import Inbox, connect
 from worker.tickets import schema
 
@@ -93,6 +95,9 @@ def test_everybody_can_do_their_work(
         as_user(cli, installation, user) for user in ("producer", "worker", "admin")
     )
 
+    left_over = Line("a test", "customer_user.update", ("anna",), outcome=UNKNOWN)
+    with redis_server.client("root") as root:
+        root.xadd(begun.KEY, {"line": text(left_over)}, id="1-1")
     drains = worker.start("worker", "--concurrency", "1")
     answers = admin.start("admin-worker", "--concurrency", "1")
     drains.until("worker.started")
@@ -115,6 +120,8 @@ def test_everybody_can_do_their_work(
     until(lambda: "history.swept" in drains.said(), "the sweep found what nobody told")
 
     answers.until("worker.started")
+    with redis_server.client("root") as root:
+        until(lambda: not root.xlen(begun.KEY), "what nobody saw end was made up for")
     called = subprocess.run(
         [sys.executable, ROOT / "examples/admin/customer_user.py", "anna"],
         env=environment(REDIS_URL=redis_server.url_of("admin")),
@@ -163,7 +170,8 @@ def writes(server: GuardedServer, installation: Installation, admin: Cli, drains
         arguments = {"login": "anna", "customer_id": "beta", "requested_by": "a test"}
         assert asked(caller, arguments) == {"login": "anna", "customer_id": "beta"}
     until(lambda: drains.lines("event.ignored"), "a ticket worker heard of it")
-    (line,) = admin("audit", "--writes", "--json").json
+    unknown, line = admin("audit", "--writes", "--json").json
+    assert (unknown["outcome"], unknown["customer_users"]) == ("unknown", ["anna"])
     assert (line["call"], line["who"], line["customer_users"]) == (
         "customer_user.unassign",
         "a test",
@@ -220,6 +228,7 @@ def looks_on(server: GuardedServer, monkeypatch: pytest.MonkeyPatch) -> None:
         "XADD fieldfare:other * type x",
         "XADD fieldfare:audit * line x",
         "ZADD fieldfare:renames 1 x",
+        "XADD fieldfare:begun * line x",
         "XRANGE fieldfare:audit - +",
         "GET fieldfare:cache:1:a:b",
         "SET fieldfare:cache:1:a:b x",
@@ -303,6 +312,7 @@ def test_old_tickets_are_filled_by_a_user_of_its_own(
         ("worker", "XADD fieldfare:audit * line x"),
         ("worker", "XRANGE fieldfare:audit - +"),
         ("worker", "ZADD fieldfare:renames 1 x"),
+        ("worker", "XRANGE fieldfare:begun - +"),
         ("worker", "FLUSHALL"),
         ("worker", "SET elsewhere x"),
         ("admin", "XRANGE fieldfare:events - +"),

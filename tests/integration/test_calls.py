@@ -1,7 +1,7 @@
 """The one way in for admin calls: what is told, and what follows from a write."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -14,10 +14,10 @@ from directory.errors import SourceMisconfigured, SourceOutcomeUnknown, SourceUn
 from directory.refusals import Refused
 from directory.transactions import OutcomeUnknown
 from tests.integration.world import World
-from worker import audit, calls
+from worker import audit, begun, calls
 from worker.call_errors import MAY_BE_DONE
 from worker.calls import Call, perform
-from worker.consequences import of_nothing
+from worker.consequences import look_back, of_nothing
 from worker.events import CustomerCompanyChanged, CustomerUserChanged, parse
 from worker.handlers.changes import Change
 from worker.inbox import EVENTS
@@ -39,15 +39,22 @@ class Written:
     """A call that writes, as a test wants it to end."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.ending: Change | Mapping[str, Any] | Exception = UPDATED
+        self.ending: Change | Mapping[str, Any] | BaseException = UPDATED
         call = Call("test.write", self._handler(), writes=True)
         monkeypatch.setitem(calls.CALLS, call.name, call)  # type: ignore[arg-type]
 
     def _handler(self) -> Any:
-        def write(
-            services: Services, *, login: str, values: Mapping[str, str] | None = None
+        def write(  # noqa: PLR0913 - what calls can be told
+            services: Services,
+            *,
+            login: str = "",
+            values: Mapping[str, str] | None = None,
+            rows: Sequence[Mapping[str, str]] = (),
+            customer_id: str = "",
+            source: str | None = None,
+            dry_run: bool = False,
         ) -> Change | Mapping[str, Any]:
-            if isinstance(self.ending, Exception):
+            if isinstance(self.ending, BaseException):
                 raise self.ending
             return self.ending
 
@@ -269,6 +276,93 @@ def test_a_write_is_told_as_done_where_redis_went_away_after_it(
     assert [one["call"] for one in logs if one["event"] == "admin.incomplete"] == ["test.write"] * 3
     assert [one["outcome"] for one in logs if one["event"] == "admin.audit"] == ["done"]
     json.dumps(warnings)
+
+
+def killed(services: Services, arguments: Mapping[str, Any], *, long_ago: bool = True) -> None:
+    """Begin a call, and end as a process that is killed."""
+    with pytest.raises(SystemExit):
+        perform("test.write", arguments, WHO, services)
+    client = services.inbox.client
+    ((_, fields),) = client.xrange(begun.KEY)
+    if long_ago:
+        client.delete(begun.KEY)
+        client.xadd(begun.KEY, fields, id="1-1")
+
+
+def test_what_nobody_saw_end_is_made_up_for(
+    small_world: World, services: Services, write: Written
+) -> None:
+    small_world.person("anna", phone="1")
+    write.ending = SystemExit()
+    values = {"UserLogin": "anne", "UserPassword": SECRET}
+    killed(services, {"login": "anna", "values": values, "source": "CustomerUser"})
+    services.directory.find(["anna"])
+    assert SECRET not in str(services.inbox.client.xrange(begun.KEY))
+
+    with capture_logs() as logs:
+        look_back(services)
+        look_back(services)
+
+    line = audit.Line(WHO, "test.write", ("anna", "anne"), (), "CustomerUser", (), "unknown")
+    assert lines(services) == [line]
+    assert [event.login for event in published(services)] == ["anna", "anne"]
+    assert not services.directory.find(["anna"])["anna"].cached  # type: ignore[union-attr]
+    assert services.inbox.client.xlen(begun.KEY) == 0
+    assert [one["call"] for one in logs if one["event"] == "admin.unfinished"] == ["test.write"]
+
+
+def test_the_next_write_makes_up_for_one_that_nobody_saw_end(
+    services: Services, write: Written
+) -> None:
+    write.ending = SystemExit()
+    rows = [{"UserLogin": "a"}, {"UserLogin": "b", "UserPassword": SECRET}]
+    killed(services, {"rows": rows, "customer_id": "ACME"})
+
+    write.ending = UPDATED
+    write(services)
+
+    assert [(one.outcome, one.customer_users, one.customers) for one in lines(services)] == [
+        ("done", ("anna",), ()),
+        ("unknown", ("a", "b"), ("ACME",)),
+    ]
+    assert len(published(services)) == 4
+    assert services.inbox.client.xlen(begun.KEY) == 0
+
+
+def test_what_may_be_at_work_yet_is_left_alone(services: Services, write: Written) -> None:
+    write.ending = SystemExit()
+    killed(services, {"login": "bert"}, long_ago=False)
+    write.ending = UPDATED
+    write(services)
+    perform("test.write", {"login": "anna", "dry_run": True}, WHO, services)
+
+    look_back(services)
+
+    assert "unknown" not in [one.outcome for one in lines(services)]
+    assert services.inbox.client.xlen(begun.KEY) == 1
+
+
+def test_looking_back_is_put_off_while_redis_does_not_do_its_part(
+    small_world: World, services: Services, write: Written
+) -> None:
+    write.ending = SystemExit()
+    killed(services, {"login": "anna"})
+    client = services.inbox.client
+    client.config_set("maxmemory", "1")
+    try:
+        look_back(services)
+    finally:
+        client.config_set("maxmemory", "0")
+    small_world.redis.stop()
+    try:
+        look_back(services)
+    finally:
+        small_world.redis.start()
+    assert lines(services) == []
+
+    look_back(services)
+
+    assert [one.outcome for one in lines(services)] == ["unknown"]
 
 
 def test_a_redis_that_is_full_still_forgets(

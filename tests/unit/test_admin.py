@@ -23,6 +23,7 @@ from worker.handlers import customer_users
 from worker.inbox import Inbox, connect
 from worker.services import Services
 from worker.settings import AuditSettings
+from worker.tasks.looking_back import LOOK_BACK
 
 NOWHERE = "redis://127.0.0.1:1/0"
 
@@ -112,7 +113,7 @@ def test_the_application_knows_admin_tasks_only(app: Celery) -> None:
     tickets = ticket_app.make_app(dict, IDLE)
     own = {name for name in app.tasks if not name.startswith("celery.")}
 
-    assert own == set(CALLS)
+    assert own == {*CALLS, LOOK_BACK}
     assert {"customer_user.get", "customer_user.find", "customer_user.list"} <= own
     assert own.isdisjoint(tickets.tasks)
     assert app.conf.task_default_queue == "admin"
