@@ -1,7 +1,7 @@
 """What follows from a call? The audit keeps who asked; of a write everybody is told.
 
 A write is done by then, and nothing here can undo it. Where Redis does not do its part, the
-caller is told what was not done, and the log says it as well. Before a call writes, it is kept
+caller is told what was not done. Before a call writes, it is kept
 that it begins; whoever was killed before what follows was done leaves that behind, and it is made
 up for: by the next call that writes, and by admin workers in between (``look_back``).
 """
@@ -24,7 +24,10 @@ from worker.tickets.otobo_cache import OtoboCacheError, customer_types, customer
 
 NOTHING = "nothing"
 
-_NO_LINE = "the audit has no line of this call, the log has"
+INCOMPLETE = "admin.incomplete"
+"""What the log has of each warning, where nobody sees it: who looks at a terminal is told."""
+
+_NO_LINE = "the audit has no line of this call"
 
 _AWAY = (redis.ConnectionError, redis.TimeoutError)
 
@@ -88,9 +91,9 @@ def of_change(
         fields=change.fields,
     )
     _log(line)
-    warnings = _forgotten(change, call, services)
+    warnings = _forgotten(change, services)
     steps = _telling(change, services) | {_NO_LINE: lambda: _keep(line, services, beginning)}
-    warnings += _done(steps, call, beginning.waited)
+    warnings += _done(steps, beginning.waited)
     _make_up_for(beginning.earlier, services)
     return warnings
 
@@ -129,7 +132,7 @@ def of_nothing(  # noqa: PLR0913, PLR0917 - what is known of a call
     steps: dict[str, Callable[[], object]] = {_NO_LINE: lambda: _keep(line, services, beginning)}
     if may_be_done:
         steps = _telling(_possible(line), services) | steps
-    warnings = _done(steps, call, beginning.waited)
+    warnings = _done(steps, beginning.waited)
     _make_up_for(beginning.earlier, services)
     return warnings
 
@@ -198,8 +201,10 @@ def _make_up_for(calls: Iterable[Begun], services: Services) -> None:
         line = one.line
         log.warning("admin.unfinished", call=line.call, who=line.who)
         change = _possible(line)
-        _forgotten(change, line.call, services)
-        if _done(_telling(change, services), line.call):
+        missed = _done(_telling(change, services))
+        for warning in [*_forgotten(change, services), *missed]:
+            log.warning(INCOMPLETE, call=line.call, missed=warning)
+        if missed:
             return
         try:
             if begun.settle(services.inbox.client, one, services.settings.audit.lines):
@@ -226,19 +231,18 @@ def _telling(change: Change, services: Services) -> dict[str, Callable[[], objec
     }
 
 
-def _forgotten(change: Change, call: str, services: Services) -> list[str]:
+def _forgotten(change: Change, services: Services) -> list[str]:
     """Have OTOBO forget what it found before; a warning if it cannot be reached."""
     users = customer_user_types() if change.customer_users else frozenset()
     customers = customer_types() if change.customers else frozenset()
     try:
         services.otobo_cache.forget(users | customers)
     except OtoboCacheError as error:
-        log.warning("otobo_cache.not_dropped", call=call, reason=error.reason)
         return [f"{error}; OTOBO shows the old values until they expire there"]
     return []
 
 
-def _done(steps: Mapping[str, Callable[[], object]], call: str, away: str = "") -> list[str]:
+def _done(steps: Mapping[str, Callable[[], object]], away: str = "") -> list[str]:
     """Take each step; the texts of those that failed. A Redis that is away is asked only once."""
     warnings: list[str] = []
     for missed, do in steps.items():
@@ -251,7 +255,6 @@ def _done(steps: Mapping[str, Callable[[], object]], call: str, away: str = "") 
                 away = error if isinstance(failure, _AWAY) else ""
         if error:
             warnings.append(f"Redis did not do its part ({error}): {missed}")
-            log.error("admin.incomplete", call=call, error=error, missed=missed)
     return warnings
 
 

@@ -126,7 +126,7 @@ class Cli:
 
     def start(self, *arguments: str) -> "Daemon":
         """Start a command that stays, in a session of its own as a terminal gives it one."""
-        output = self.folder / f"daemon-{len(self.daemons)}.log"
+        output = self.folder / f"daemon-{len([*self.folder.glob('daemon-*.log')])}.log"
         daemon = Daemon([*COMMAND, *self._named(arguments)], self.folder, output, self.variables)
         self.daemons.append(daemon)
         return daemon

@@ -8,6 +8,7 @@ import sqlalchemy
 
 from tests import otobo
 from tests.integration.admin_site import SECRET, Site
+from tests.servers import RedisServer
 from worker.tickets import schema
 
 JANE = (
@@ -211,3 +212,18 @@ def test_what_makes_no_sense_ends_with_what_would(
     site: Site, arguments: tuple[str, ...], said: str
 ) -> None:
     assert said in " ".join(site("customer-user", *arguments, exit_code=2).stderr.split())
+
+
+def test_a_redis_that_is_away_holds_nothing_up_and_is_told_once(
+    site: Site, valkey_server: RedisServer
+) -> None:
+    valkey_server.stop()
+    try:
+        done = site("customer-user", "deactivate", "anna")
+    finally:
+        valkey_server.start()
+
+    assert site.row("anna")["valid_id"] == 2
+    told = done.stderr.splitlines()
+    assert len(told) == 2, done.stderr
+    assert all(line.startswith("fieldfare: Redis did not do its part") for line in told)

@@ -263,3 +263,17 @@ def test_an_application_sends_no_task_but_its_own(app: Celery) -> None:
 
     assert answer.id == "id-1"
     assert [(line["event"], line["task"]) for line in logs] == [("task.not_sent", "inbox.drain")]
+
+
+def test_what_did_not_follow_from_a_write_is_in_the_log_of_the_worker(
+    app: Celery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = {"login": "anna", "warnings": ["no event was published"]}
+    monkeypatch.setattr("worker.tasks.customer_users.perform", lambda *_: answer)
+
+    with capture_logs() as logs:
+        app.tasks["customer_user.update"](login="anna", values={})
+
+    (line,) = logs
+    assert (line["event"], line["log_level"]) == ("admin.incomplete", "error")
+    assert line["missed"] == "no event was published"

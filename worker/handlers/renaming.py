@@ -130,6 +130,6 @@ def _try(event: str, do: Callable[[], object]) -> bool:
     try:
         do()
     except redis.RedisError as error:
-        log.warning(event, error=type(error).__name__)
+        log.info(event, error=type(error).__name__)
         return False
     return True

@@ -3,14 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from celery import Celery, Task
 
 from worker.arguments import arguments_of
 from worker.calls import CALLS, Call, perform
+from worker.consequences import INCOMPLETE
 from worker.services import Services
 
 REQUESTED_BY = "requested_by"
 """The argument beside those of the call: who asks, as the caller claims; for the audit."""
+
+
+log = structlog.get_logger("fieldfare")
 
 
 class AdminTask(Task):  # type: ignore[misc]  # Celery has no types
@@ -38,6 +43,9 @@ def _run(call: Call, services: Callable[[], Services]) -> Callable[..., dict[str
         # One that is one too many has a name that no call knows, and is refused like that.
         by_place = {(names[i : i + 1] or [f"#{i}"])[0]: value for i, value in enumerate(given)}
         who = named.pop(REQUESTED_BY, "")
-        return perform(call.name, {**by_place, **named}, who, services())
+        told = perform(call.name, {**by_place, **named}, who, services())
+        for missed in told.get("warnings", ()):
+            log.error(INCOMPLETE, call=call.name, missed=missed)
+        return told
 
     return run
