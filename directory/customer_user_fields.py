@@ -112,6 +112,20 @@ def write(
     return changed
 
 
+def places(
+    connection: Connection, logins: Iterable[str], names: Iterable[str]
+) -> tuple[frozenset[int], frozenset[int]]:
+    """Where values stand: the numbers of logins, and the ids of fields; of those that there are.
+
+    Args:
+        connection: to the ticket system's database.
+        logins: as the ticket system spells them.
+        names: of dynamic fields.
+    """
+    numbers = _numbers(connection, logins).values()
+    return frozenset(numbers), frozenset(one.id for one in definitions(connection, names).values())
+
+
 def _numbers(connection: Connection, logins: Iterable[str]) -> dict[str, int]:
     """The numbers that logins have in the ticket system; those without one are missing."""
     wanted = frozenset(logins)

@@ -14,9 +14,11 @@ from typing import Any
 import redis
 import structlog
 
+from directory.database import DatabaseFault
 from worker import audit, begun, broker
 from worker.begun import Begun
 from worker.call_errors import MAY_BE_DONE
+from worker.customer_user_values import touched
 from worker.events import CustomerCompanyChanged, CustomerUserChanged, DirectoryEvent
 from worker.handlers.changes import Change
 from worker.services import Services
@@ -237,6 +239,10 @@ def _forgotten(change: Change, services: Services) -> list[str]:
     customers = customer_types() if change.customers else frozenset()
     try:
         services.otobo_cache.forget(users | customers)
+        if change.customer_users and services.settings.tickets.otobo_cache.kind != "none":
+            services.otobo_cache.drop_values(touched(change, services))
+    except DatabaseFault as error:
+        return [f"{OtoboCacheError(str(error))}; OTOBO shows the old values of dynamic fields yet"]
     except OtoboCacheError as error:
         return [f"{error}; OTOBO shows the old values until they expire there"]
     return []

@@ -50,6 +50,9 @@ def test_redis_loses_the_entries_and_nothing_else(broker: servers.RedisServer) -
     client.set("DynamicField:DynamicFieldList", "definitions")
     cache = RedisCache(broker.url)
 
+    cache.drop_values({4711: (7,)})
+    assert client.exists("Ticket:Cache::GetTicket4711", "DynamicFieldValue:ValueSearch::8") == 2
+    assert not client.exists("DynamicFieldValue:ValueGet::ObjectID::4711")
     cache.drop(WRITTEN)
 
     assert set(client.keys()) == {"Ticket:Cache::GetTicket47", "DynamicField:DynamicFieldList"}

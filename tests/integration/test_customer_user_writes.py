@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from tests.contract.customer_users import JANE, MAP, person
 from tests.integration.world import World
-from tests.otobo import WORKER
+from tests.otobo import LONG_AGO, WORKER
 from worker import renames
 from worker.calls import perform
 from worker.handlers import ticket_moves
@@ -28,12 +28,19 @@ SOURCE = {
 
 
 @pytest.fixture
-def services(small_world: World) -> Services:
+def cached(request: pytest.FixtureRequest, small_world: World) -> dict[str, Any]:
+    """Where OTOBO's cache is; nowhere but in tests that say so."""
+    kind = getattr(request, "param", "none")
+    return {"otobo_cache": {"kind": kind, "url": small_world.redis.url}}
+
+
+@pytest.fixture
+def services(small_world: World, cached: dict[str, Any]) -> Services:
     sources = {
         "CustomerUser": {**small_world.people, "read_only": True},
         "CustomerUser1": SOURCE,
     }
-    services = small_world.services(sources=sources)
+    services = small_world.services(sources=sources, tickets=cached)
     perform(
         "customer_company.add",
         {"values": {"CustomerID": "acme", "CustomerCompanyName": "Acme"}},
@@ -267,3 +274,31 @@ def test_a_source_that_is_away_is_told_and_nothing_is_written(
 
     assert (answer["error"], answer["source"]) == ("unavailable", "CustomerUser")
     assert rows(small_world) == []
+
+
+@pytest.mark.parametrize("cached", ["redis"], indirect=True)
+def test_otobo_forgets_the_dynamic_fields_that_were_written(
+    services: Services, small_world: World
+) -> None:
+    field = {
+        "id": 900, "internal_field": 0, "name": "Nick", "label": "Nick", "field_order": 1,
+        "field_type": "Text", "object_type": "CustomerUser", "config": "---\n", "valid_id": 1,
+    }
+    with small_world.otobo.engine.begin() as connection:
+        stamps = {"create_time": LONG_AGO, "create_by": 1, "change_time": LONG_AGO, "change_by": 1}
+        connection.execute(schema.dynamic_field.insert(), {**field, **stamps})
+    told(services, "add", values=person("a", DynamicField_Nick="x"))
+    with small_world.otobo.engine.connect() as connection:
+        (number,) = connection.execute(select(schema.dynamic_field_obj_id_name.c.object_id)).one()
+    own = f"DynamicFieldValue:ValueGet::ObjectID::{number}"
+    search, other = "DynamicFieldValue:ValueSearch::900", "DynamicFieldValue:ValueGet::ObjectID::7"
+    client = services.inbox.client
+
+    def left_by(name: str, **arguments: Any) -> set[str]:
+        client.mset(dict.fromkeys((own, search, other), "frozen"))
+        assert "warnings" not in told(services, name, **arguments)
+        return {key.decode() for key in client.keys("DynamicFieldValue:*")}
+
+    assert left_by("update", login="a", values={"DynamicField_Nick": "y"}) == {other}
+    assert left_by("update", login="a", values={"UserPhone": "7"}) == {own, search, other}
+    assert left_by("rename", login="a", new_login="b") == {other}

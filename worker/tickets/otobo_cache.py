@@ -8,7 +8,7 @@ reached never undoes what was written: the caller logs ``OtoboCacheError`` and g
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -45,6 +45,17 @@ class OtoboCache(Protocol):
 
         Args:
             written: ids of the fields that were written, by ticket id.
+
+        Raises:
+            OtoboCacheError: some entries may still be there.
+        """
+        ...
+
+    def drop_values(self, written: Mapping[int, Collection[int]]) -> None:
+        """Drop all entries that hold values of something that is no ticket.
+
+        Args:
+            written: ids of the fields that were written, by the number of what has them.
 
         Raises:
             OtoboCacheError: some entries may still be there.
@@ -91,8 +102,14 @@ def _of_slots(begin: str, found: Collection[str]) -> frozenset[str]:
 def entries(written: Mapping[int, Collection[int]]) -> Iterator[tuple[str, str]]:
     """Type and key of every entry that OTOBO itself would drop, or should (spec 3.6)."""
     for ticket_id in written:
-        yield "DynamicFieldValue", f"ValueGet::ObjectID::{ticket_id}"
         yield "Ticket", f"Cache::GetTicket{ticket_id}"
+    yield from value_entries(written)
+
+
+def value_entries(written: Mapping[int, Collection[int]]) -> Iterator[tuple[str, str]]:
+    """Type and key of every entry that holds values, of tickets or of anything else."""
+    for number in written:
+        yield "DynamicFieldValue", f"ValueGet::ObjectID::{number}"
     for field_id in sorted({id_ for ids in written.values() for id_ in ids}):
         yield "DynamicFieldValue", f"ValueSearch::{field_id}"
         for column in VALUE_COLUMNS:
@@ -104,6 +121,9 @@ class NoCache:
     """OTOBO's cache is left alone: its entries expire by themselves."""
 
     def drop(self, written: Mapping[int, Collection[int]]) -> None:
+        """Do nothing."""
+
+    def drop_values(self, written: Mapping[int, Collection[int]]) -> None:
         """Do nothing."""
 
     def forget(self, types: Collection[str]) -> None:
@@ -129,7 +149,14 @@ class RedisCache:
 
     def drop(self, written: Mapping[int, Collection[int]]) -> None:
         """Drop the entries with one command; see ``OtoboCache.drop``."""
-        keys = [f"{type_}:{key}" for type_, key in entries(written)]
+        self._drop(entries(written))
+
+    def drop_values(self, written: Mapping[int, Collection[int]]) -> None:
+        """Drop the entries with one command; see ``OtoboCache.drop_values``."""
+        self._drop(value_entries(written))
+
+    def _drop(self, named: Iterable[tuple[str, str]]) -> None:
+        keys = [f"{type_}:{key}" for type_, key in named]
         if not keys:
             return
         try:
@@ -174,15 +201,22 @@ class FileCache:
 
     def drop(self, written: Mapping[int, Collection[int]]) -> None:
         """Delete the entries' files; see ``OtoboCache.drop``."""
+        self._drop(list(entries(written)))
+
+    def drop_values(self, written: Mapping[int, Collection[int]]) -> None:
+        """Delete the entries' files; see ``OtoboCache.drop_values``."""
+        self._drop(list(value_entries(written)))
+
+    def _drop(self, named: Collection[tuple[str, str]]) -> None:
         problem: OSError | None = None
-        for type_, key in entries(written):
+        for type_, key in named:
             try:
                 self.path(type_, key).unlink(missing_ok=True)
             except OSError as error:
                 problem = error
         if problem is not None:
             raise OtoboCacheError(f"{type(problem).__name__} ({problem.strerror})") from problem
-        if written and not self._directory.is_dir():
+        if named and not self._directory.is_dir():
             raise OtoboCacheError("the folder does not exist")
 
     def forget(self, types: Collection[str]) -> None:
