@@ -22,8 +22,11 @@ from worker.commands import importing
 from worker.services import Services
 from worker.tickets import schema
 
+CONFIG = "fieldfare.toml"
+
 SOURCE = {
     "kind": "sql",
+    "name": "Customers of OTOBO",
     "table": "customer_user",
     "customer_key": "login",
     "customer_id": "customer_id",
@@ -95,6 +98,24 @@ def test_good_rows_are_added_and_the_others_are_refused_one_by_one(
         ("added", ""),
     ]
     assert stored(small_world).keys() == {"jane", "ute"}
+
+
+def test_who_is_added_is_valid_unless_the_row_says_otherwise(
+    services: Services, small_world: World
+) -> None:
+    jane, john = person("jane"), person("john", ValidID="invalid")
+    del jane["ValidID"]
+
+    assert told(services, jane, john) == [("added", ""), ("added", "")]
+    changed = {"UserLogin": "john", "UserFirstname": "Johann"}
+    assert told(services, changed, update=True) == [("updated", "")]
+
+    table = schema.customer_user.c
+    with small_world.otobo.engine.connect() as connection:
+        assert dict(connection.execute(select(table.login, table.valid_id)).all()) == {
+            "jane": 1,
+            "john": 2,
+        }
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(services: Services, small_world: World) -> None:
@@ -188,7 +209,7 @@ def run(services: Services, small_world: World, tmp_path: Path) -> Import:
         "sources": {"CustomerUser": SOURCE},
         "mapping": {"variables": {"UserPhone": "Phone"}},
     }
-    config = tmp_path / "fieldfare.toml"
+    config = tmp_path / CONFIG
     config.write_text(toml.dumps(settings))
     config.chmod(0o600)
 
@@ -246,6 +267,22 @@ def test_a_file_of_good_rows_ends_well(run: Import, small_world: World, tmp_path
 
     assert (result.exit_code, result.stdout) == (0, "2 added, 0 refused\n")
     assert stored(small_world).keys() == {"jane", "john"}
+
+
+def test_what_was_listed_is_imported_again_by_the_name_of_its_source(
+    run: Import, small_world: World, tmp_path: Path
+) -> None:
+    run(sheet(tmp_path, person("jane")))
+    words = ["customer-user", "list", "--source", "customers of otobo", "--csv", "--local"]
+    listed = CliRunner().invoke(cli.app, words, env={"FIELDFARE_CONFIG": str(tmp_path / CONFIG)})
+    assert "ChangeTime" in listed.stdout
+    changed = listed.stdout.replace("Jane", "Janet")
+
+    passed_over = ["--without", "login", "--without", "source"]
+    result = run("-", "--update", "--source", "Customers of OTOBO", *passed_over, input=changed)
+
+    assert (result.exit_code, result.stdout) == (0, "1 updated, 0 refused\n")
+    assert stored(small_world) == {"jane": "Janet"}
 
 
 def test_columns_that_no_map_has_are_named_before_anything_is_written(

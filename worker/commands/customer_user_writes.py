@@ -81,8 +81,8 @@ def add(  # noqa: PLR0913 - one for each option
         )
     if login is not None:
         values = {LOGIN: login, **values}
+    source = known.source(source)
     with answering():
-        source = _named(source)
         config = _place(source)
     has_password = True
     if config is not None:
@@ -264,19 +264,6 @@ def delete(login: Login, local: Local = False, as_json: Json = False) -> None:
     Example: fieldfare customer-user deactivate jane
     """
     call("customer_user.delete", {"login": login}, local=local, as_json=as_json)
-
-
-def _named(source: str | None) -> str | None:
-    """The source that is meant, by its name in calls; one that is not there as it was given."""
-    from directory.refusals import Refused  # noqa: PLC0415
-    from worker.handlers import sources  # noqa: PLC0415
-
-    if source is None:
-        return None
-    try:
-        return sources.meant(load().source_configs(), source).source_name
-    except Refused:
-        return source
 
 
 def _place(source: str | None) -> "SqlSourceConfig | None":

@@ -25,7 +25,7 @@ Invalid: TypeAlias = Annotated[
     bool, typer.Option("--invalid", help="Show invalid customer users, too.")
 ]
 Source: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="SOURCE", help="Only this source, e.g. CustomerUser1.")
+    str | None, typer.Option(metavar="SOURCE", help="Only this source: CustomerUser1, or its name.")
 ]
 
 
@@ -50,9 +50,10 @@ def find(  # noqa: PLR0913, PLR0917 - one for each option
     Example: fieldfare customer-user find 'jane+!smith'
     """
     listing.one_form(as_json=as_json, as_csv=as_csv)
-    arguments = {"term": term, "limit": limit, "invalid": invalid, "source": source}
+    only = known.source(source)
+    arguments = {"term": term, "limit": limit, "invalid": invalid, "source": only}
     told = call("customer_user.find", arguments, local=local, as_json=as_json)
-    listing.answer(told, CUSTOMER_USERS, _variables(), as_json=as_json, as_csv=as_csv)
+    listing.answer(told, CUSTOMER_USERS, _variables(only), as_json=as_json, as_csv=as_csv)
 
 
 @app.command("list", epilog=EPILOG)
@@ -86,16 +87,17 @@ def list_(  # noqa: PLR0913, PLR0917 - one for each option
     Example: fieldfare customer-user list --where 'UserEmail=*@example.com' --order UserLastname
     """
     listing.one_form(as_json=as_json, as_csv=as_csv)
+    only = known.source(source)
     arguments = {
         "fields": _fields(where or ()),
         "order": order or None,
         "limit": limit,
         "offset": offset,
         "invalid": invalid,
-        "source": source,
+        "source": only,
     }
     told = call("customer_user.list", arguments, local=local, as_json=as_json)
-    listing.answer(told, CUSTOMER_USERS, _variables(), as_json=as_json, as_csv=as_csv)
+    listing.answer(told, CUSTOMER_USERS, _variables(only), as_json=as_json, as_csv=as_csv)
 
 
 @app.command(
@@ -159,8 +161,9 @@ def _fields(where: Sequence[str]) -> dict[str, list[str]]:
     return fields
 
 
-def _variables() -> list[str]:
-    """The variables of all sources, in the order of their Maps."""
+def _variables(source: str | None) -> list[str]:
+    """The variables of one source, or of all of them, in the order of their Maps."""
     with answering():
         configs = load().source_configs()
-    return [name for config in configs for name in config.storages]
+    asked = [config for config in configs if source in {None, config.source_name}]
+    return [name for config in asked for name in config.storages]

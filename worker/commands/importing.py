@@ -8,7 +8,7 @@ import csv
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from worker.commands import known
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.calling import Local, call
 from worker.importing import File, UnreadableFile, read, repeated
@@ -35,6 +36,9 @@ PORTION_WITH_PASSWORDS = 25
 
 SHOWN = 50
 """Refused rows that are printed; a report has all of them."""
+
+_STAMPS = frozenset({"CreateTime", "CreateBy", "ChangeTime", "ChangeBy"})
+"""What lists tell of rows besides, and every write sets anew."""
 
 COLUMNS = ("line", "login", "error", "field", "message")
 
@@ -83,7 +87,8 @@ def import_(  # noqa: PLR0913, PLR0917 - one for each option
     source: Annotated[
         str | None,
         typer.Option(
-            metavar="SOURCE", help="Where to; else the first source that can be written to."
+            metavar="SOURCE",
+            help="Where to: CustomerUser1, or its name; else the first that can be written to.",
         ),
     ] = None,
     generate_passwords: Annotated[
@@ -120,12 +125,17 @@ def import_(  # noqa: PLR0913, PLR0917 - one for each option
     Example: fieldfare customer-user import people.csv --dry-run
     """
     content = _content(file)
+    source = known.source(source)
     with answering():
         configs = load().source_configs()
     config = _target(configs, source)
     try:
-        found = read(content, encoding=encoding, delimiter=_sign(delimiter), without=without or ())
-        _check_names(found, [config] if config else configs)
+        variables = {
+            entry.variable for one in ([config] if config else configs) for entry in one.map
+        }
+        passed_over = {*(without or ()), *(_STAMPS - variables)}
+        found = read(content, encoding=encoding, delimiter=_sign(delimiter), without=passed_over)
+        _check_names(found, variables)
     except UnreadableFile as error:
         complain(f"{file}: {error}")
         raise typer.Exit(Exit.USAGE) from None
@@ -176,21 +186,20 @@ def _sign(delimiter: str | None) -> str | None:
 def _target(configs: "Sequence[SourceConfig]", source: str | None) -> "SourceConfig | None":
     """The source that rows go to, as far as the settings say it; the call decides."""
     for config in configs:
-        if source in {config.source_name, config.slot}:
+        if source == config.source_name:
             return config
         if source is None and config.kind == "sql" and not config.read_only:
             return config
     return None
 
 
-def _check_names(found: File, configs: "Sequence[SourceConfig]") -> None:
-    known = {entry.variable for config in configs for entry in config.map}
-    unknown = [name for name in found.names if name not in known]
+def _check_names(found: File, variables: Collection[str]) -> None:
+    unknown = [name for name in found.names if name not in variables]
     if unknown:
         options = " ".join(f"--without {name}" for name in unknown)
         raise UnreadableFile(
-            f"no Map has {', '.join(unknown)}; there are {', '.join(sorted(known))}. Nothing was "
-            f"written. To pass over columns: {options}"
+            f"no Map has {', '.join(unknown)}; there are {', '.join(sorted(variables))}. Nothing "
+            f"was written. To pass over columns: {options}"
         )
 
 

@@ -5,8 +5,9 @@ from typing import Any, TypeAlias
 
 import typer
 
-from worker.commands.answering import Exit, complain
+from worker.commands.answering import Exit, answering, complain
 from worker.commands.calling import call
+from worker.settings import load
 
 Told: TypeAlias = Mapping[str, Any]
 
@@ -47,6 +48,25 @@ def customer(customer_id: str, *, local: bool, as_json: bool) -> Told:
         render.print_json(told)
     complain(f"there is no customer {customer_id}")
     raise typer.Exit(Exit.NO)
+
+
+def source(named: str | None) -> str | None:
+    """The source that somebody means, as calls name it; one that is not there as it was given.
+
+    Args:
+        named: ``CustomerUser1``, its number (0 for the first), or its name; case does not count.
+    """
+    from directory.refusals import Refused  # noqa: PLC0415 - heavy imports only where needed
+    from worker.handlers import sources  # noqa: PLC0415
+
+    if named is None:
+        return None
+    with answering():
+        configs = load().source_configs()
+    try:
+        return sources.meant(configs, named).source_name
+    except Refused:
+        return named
 
 
 def valid_word(value: object) -> str:

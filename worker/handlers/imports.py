@@ -13,6 +13,7 @@ from directory.adding import add as add_all
 from directory.admission import whose
 from directory.customer_user_place import password_column
 from directory.errors import DirectoryError
+from directory.map_values import VALID
 from directory.passwords import ACCOUNT_LENGTH, PASSWORD
 from directory.refusals import Refused
 from directory.source import WritableSource
@@ -47,7 +48,8 @@ def import_(  # noqa: PLR0913 - an import can be asked for in so many ways
 
     Args:
         services: with the directory.
-        rows: the values of each by variable, at most 500; see ``customer_user.add``.
+        rows: the values of each by variable, at most 500; see ``customer_user.add``. Whoever is
+            added is valid unless their row says otherwise.
         source: where to: ``CustomerUser1``, or its slot. The first that can be written to if none
             is given.
         update: change those who are there already; otherwise they are refused.
@@ -74,8 +76,9 @@ def import_(  # noqa: PLR0913 - an import can be asked for in so many ways
     writer = author(services)
     known = _known(services, rows) if update else ()
     made = {} if dry_run or not generate_passwords else _made(target, rows, known)
+    usual = _usual(target)
     new = {
-        number: {**values, PASSWORD: made[number]} if number in made else values
+        number: {**usual, **values, **({PASSWORD: made[number]} if number in made else {})}
         for number, values in enumerate(rows)
         if number not in known
     }
@@ -126,6 +129,12 @@ def _made(
         for number, values in enumerate(rows)
         if number not in known and not values.get(PASSWORD)
     }
+
+
+def _usual(target: WritableSource) -> dict[str, Any]:
+    """What stands in OTOBO's screen before anything is typed."""
+    has_validity = any(entry.variable == VALID for entry in target.config.map)
+    return {VALID: "valid"} if has_validity else {}
 
 
 def _edit(values: Mapping[str, Any]) -> Edit:
