@@ -6,8 +6,8 @@ Whether an entry is an event of the contract is for ``worker.events`` to say.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from worker.inbox_scripts import MAX_FIELD_BYTES, MAX_FIELDS
 
@@ -21,8 +21,7 @@ _ENTRY_ID = re.compile(r"\d{1,20}-\d{1,20}", re.ASCII)
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One event in the inbox.
 
     Attributes:
@@ -34,10 +33,14 @@ class Entry:
     """
 
     id: str
-    fields: Mapping[str, str] = field(repr=False)
+    fields: Mapping[str, str]
     deliveries: int = 1
     origin: str = ""
     attempts: int = 0
+
+    def __repr__(self) -> str:
+        shown = {name: value for name, value in self._asdict().items() if name != "fields"}
+        return f"Entry({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     @property
     def first_id(self) -> str:
@@ -79,17 +82,17 @@ def decode(entry_id: bytes, raw: Mapping[bytes, bytes], deliveries: int) -> tupl
             fields = {name.decode(): value.decode() for name, value in own.items()}
         except UnicodeDecodeError:
             problem = "a field is not UTF-8"
-    noted = len(own) < len(raw)
-    origin = note(raw, "origin") if noted else ""
-    attempts = note(raw, "attempts") if noted else ""
-    entry = Entry(
-        entry_id.decode(),
-        fields,
-        deliveries,
+    origin, attempts = ("", 0) if len(own) == len(raw) else _notes(raw)
+    return Entry(entry_id.decode(), fields, deliveries, origin, attempts), problem
+
+
+def _notes(raw: Mapping[bytes, bytes]) -> tuple[str, int]:
+    """Where an entry came from, and how often it failed; what is no note of ours says nothing."""
+    origin, attempts = note(raw, "origin"), note(raw, "attempts")
+    return (
         origin if _ENTRY_ID.fullmatch(origin) else "",
         int(attempts) if _COUNT.fullmatch(attempts) else 0,
     )
-    return entry, problem
 
 
 def note(raw: Mapping[bytes, bytes], name: str) -> str:

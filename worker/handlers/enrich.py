@@ -23,7 +23,6 @@ from mapping.restraint import only_empty, without_losses
 from mapping.values import Several
 from worker import logs, metrics, tracing
 from worker.events import (
-    CustomerChanged,
     DirectoryEvent,
     MalformedEventError,
     TicketCreated,
@@ -136,9 +135,10 @@ def _sorted_out(
             outcomes.append(Outcome(entry.id, None, Kind.MALFORMED, reason=error.problem))
             log.warning("event.malformed", entry=entry.id, problem=error.problem)
             continue
-        if isinstance(event, TicketCreated | CustomerChanged):
-            requests[event.ticket_id].entries.append(entry)
-            requests[event.ticket_id].events.append(event)
+        if isinstance(event, TicketEvent):
+            request = requests[event.ticket_id]
+            request.entries.append(entry)
+            request.events.append(event)
         else:
             followed[entry.id] = event
     if followed:
