@@ -7,8 +7,8 @@ in one statement for all customer users.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from directory.companions import COMPANIES, DYNAMIC_FIELDS, PREFERENCES, Companions
 from directory.database import DatabaseFault
@@ -22,8 +22,7 @@ CUSTOMER_ID = "UserCustomerID"
 """The variable that holds the id of a customer user's company."""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """A customer user, and the source that supplied them."""
 
     supplier: Supplier

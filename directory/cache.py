@@ -15,7 +15,6 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import redis
@@ -154,7 +153,7 @@ class Cache:
         return {
             **said,
             **{
-                login: replace(one, stale=silent[login].reason or "it did not say why")
+                login: one._replace(stale=silent[login].reason or "it did not say why")
                 for login, one in found.items()
             },
         }

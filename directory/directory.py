@@ -6,7 +6,7 @@ does not answer ends the search: a later source might give the data of another p
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from directory.assignments import Assignments
@@ -310,4 +310,4 @@ def _may_be_skipped(source: CustomerUserSource) -> bool:
 def _replaced(answer: Found, completed: CustomerUser | Unavailable) -> Answer:
     if isinstance(completed, Unavailable):
         return completed
-    return replace(answer, customer_user=completed)
+    return Found(completed, answer.cached, answer.stale)

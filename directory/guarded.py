@@ -163,7 +163,7 @@ def _answer(said: Any, slot: str) -> Answer:
             return (
                 Unavailable(slot, problem)
                 if problem
-                else replace(said, customer_user=replace(user, slot=slot), stale="")
+                else said._replace(customer_user=user._replace(slot=slot), stale="")
             )
         case Absent(reason=str()):
             return said

@@ -1,6 +1,5 @@
 """What commands print: JSON that programs can read, tables that hold what was asked for."""
 
-import dataclasses
 import json
 from typing import Any
 
@@ -62,7 +61,7 @@ def test_a_lookup_tells_why_nobody_was_found(
 
 
 def test_a_lookup_tells_that_an_older_answer_stands_in(capsys: pytest.CaptureFixture[str]) -> None:
-    stale = dataclasses.replace(FOUND, stale="refused")
+    stale = FOUND._replace(stale="refused")
     traces = [trace(Unavailable("1", "refused"))]
     render.lookup("anna", traces, stale, as_json=False)
 
