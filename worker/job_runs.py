@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from secrets import token_hex
@@ -22,7 +22,7 @@ import redis
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 
-from worker import guard, guard_words, jobs
+from worker import guard, guard_words, jobs, silence
 from worker.guard import Guard, MassChange
 from worker.handlers.resync import Done, resync
 from worker.handlers.second_look import look_again
@@ -94,7 +94,7 @@ def work(services: Services, pace: Pace = REAL_TIME) -> bool:
         TicketDatabaseUnavailable, redis.RedisError, WritingStopped: later, where this was.
     """
     client = services.inbox.client
-    waiting = [job for job in jobs.read_all(client) if job.state == "running" and not job.local]
+    waiting = [job for job in jobs.read_all(client) if _wants_a_worker(job)]
     for job in sorted(waiting, key=lambda job: (job.touched, job.id)):
         with _in_hand(client, job) as token:
             if token is None:
@@ -102,10 +102,11 @@ def work(services: Services, pace: Pace = REAL_TIME) -> bool:
             end = pace.clock() + services.settings.resync.work_seconds
             _work_on(job.id, token, services, pace, end=end)
             break
-    return any(
-        job.state == "running" and not job.local and not job.in_hand
-        for job in jobs.read_all(client)
-    )
+    return any(_wants_a_worker(job) and not job.in_hand for job in jobs.read_all(client))
+
+
+def _wants_a_worker(job: Job) -> bool:
+    return job.state == "running" and not job.local and not job.rests
 
 
 def follow_through(
@@ -136,7 +137,8 @@ def follow_through(
     with _in_hand(client, job) as token:
         if token is None:
             raise JobInHand(job_id)
-        _work_on(job_id, token, services, pace, tell=tell)
+        while _work_on(job_id, token, services, pace, tell=tell):
+            _let_pass(silence.AGAIN_SECONDS, pace)
     return jobs.read(client, job_id)
 
 
@@ -185,15 +187,20 @@ def _work_on(  # noqa: PLR0913 - what the two ways of working have in common
     *,
     end: float = math.inf,
     tell: Callable[[Job], object] | None = None,
-) -> None:
-    """Work on a job in our hands until it ends or has to wait, or the pace or time say stop."""
+) -> bool:
+    """Work on a job in our hands until it ends or has to wait, or the pace or time say stop.
+
+    Returns:
+        Whether it waits for a source.
+    """
     client = services.inbox.client
     job = jobs.read(client, job_id)
-    if job is None:
-        return
+    if job is None or job.state != "running":
+        return False
     watching = Guard(client, services.settings.guard, jobs.guard_of(job_id))
     own = dataclasses.replace(with_fields(job.order.fields, services), guard=watching)
-    cursor, tries = job.cursor, job.tries
+    cursor, tries, seen = job.cursor, job.tries, job.seen
+    silent, manner = job.silent, job.order.manner
     while not pace.stop() and pace.clock() < end:
         if rests(services):
             pace.pause(REST_SECONDS)
@@ -202,16 +209,17 @@ def _work_on(  # noqa: PLR0913 - what the two ways of working have in common
         most = 1 if tries > CAREFUL else _most(job.order, services)
         part = services.ticket_index.part(job.order.scope, cursor, most)
         try:
-            done = (
-                _abandoned(part.ids)
-                if tries > HOPELESS
-                else resync(part.ids, own, job.order.manner)
-            )
+            done = _abandoned(part.ids) if tries > HOPELESS else resync(part.ids, own, manner)
         except MassChange:
-            stop = guard.read(client, services.settings.guard, jobs.guard_of(job_id)).stop
-            jobs.ask(client, job_id, guard_words.reason(stop) if stop else "")
-            log.warning("resync.asks", job=job_id)
-            return
+            _ask(job_id, services)
+            return False
+        awaited = silence.awaited(done.counts, job.total - seen, services.settings.resync)
+        if awaited and _rests(job, token, awaited, services):
+            _tell(job_id, services, tell)
+            return True
+        if silent and silence.answered(done.counts, silent):
+            jobs.heard(client, job)
+        silent = awaited or silent
         moved = {"before": cursor, "after": part.reached}
         state = jobs.advance(client, job, token, **moved, counts=done.counts, left=done.left)
         log.info("resync.part", job=job_id, tickets=len(part.ids), **_outcomes(done))
@@ -219,14 +227,37 @@ def _work_on(  # noqa: PLR0913 - what the two ways of working have in common
             look_again(services)
         if state is None:
             log.warning("resync.lost", job=job_id)  # somebody took over, or Redis lost it
-            return
-        cursor, tries = part.reached, 0
-        if tell is not None and (now := jobs.read(client, job_id)) is not None:
-            tell(now)
+            return False
+        cursor, tries, seen = part.reached, 0, seen + len(part.ids)
+        _tell(job_id, services, tell)
         if state != "running":
             log.info("resync.ended", job=job_id, state=state)
-            return
+            return False
         _throttle(job.order.rate, len(part.ids), began, pace)
+    return False
+
+
+def _ask(job_id: int, services: Services) -> None:
+    """Have a job wait that the guard stopped, until somebody says that it may go on."""
+    client = services.inbox.client
+    stop = guard.read(client, services.settings.guard, jobs.guard_of(job_id)).stop
+    jobs.ask(client, job_id, guard_words.reason(stop) if stop else "")
+    log.warning("resync.asks", job=job_id)
+
+
+def _tell(job_id: int, services: Services, tell: Callable[[Job], object] | None) -> None:
+    """Tell whoever wants to know how a job is now."""
+    if tell is not None and (now := jobs.read(services.inbox.client, job_id)) is not None:
+        tell(now)
+
+
+def _rests(job: Job, token: str, awaited: Sequence[str], services: Services) -> bool:
+    """Have a job wait for sources; whether it does, and has not waited for long enough."""
+    again, most = silence.AGAIN_SECONDS, services.settings.resync.wait_for_source
+    rests = jobs.rest(services.inbox.client, job, token, awaited, again=again, most=most)
+    if rests:
+        log.info("resync.rests", job=job.id, sources=list(awaited))
+    return bool(rests)
 
 
 def _most(order: Order, services: Services) -> int:
@@ -239,7 +270,11 @@ def _throttle(rate: float, tickets: int, began: float, pace: Pace) -> None:
     """Let as much time pass as so many tickets may take."""
     if not rate:
         return
-    due = began + tickets / rate
+    _let_pass(began + tickets / rate - pace.clock(), pace)
+
+
+def _let_pass(seconds: float, pace: Pace) -> None:
+    due = pace.clock() + seconds
     while (rest := due - pace.clock()) > 0 and not pace.stop():
         pace.pause(min(rest, 1.0))
 

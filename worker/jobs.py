@@ -72,10 +72,16 @@ class Job:
         local: it is worked on by the process that started it, and by no worker.
         cursor: up to which ticket id it has come.
         total: how many tickets there were when it was started.
-        tries: parts that were begun since the cursor last moved.
+        seen: tickets that were looked at.
+    tries: parts that were begun since the cursor last moved.
         touched: when something of it was last done.
         why: why it asks.
         in_hand: somebody holds its lease.
+    awaited: names of the sources that it waits for.
+    silent: names of those that did not answer when most tickets needed them; after a while the job
+        does not wait any more.
+    silent_since: since when they do not answer; None if they do.
+    rests: it was looked at a moment ago, and they did not answer.
         counts: what came of its tickets, see ``worker.tally``.
         left: tickets that are listed for another run.
     """
@@ -86,6 +92,7 @@ class Job:
     local: bool
     cursor: int
     total: int
+    seen: int
     tries: int
     created: float
     touched: float
@@ -93,6 +100,10 @@ class Job:
     ended: float | None
     why: str
     in_hand: bool
+    awaited: tuple[str, ...]
+    silent: tuple[str, ...]
+    silent_since: float | None
+    rests: bool
     counts: Mapping[str, int]
     left: int
 
@@ -168,6 +179,36 @@ return state
 """
 )
 
+_REST = (
+    STAND
+    + """
+-- KEYS: job, lease, standing, rest. ARGV: token, sources, seconds to rest, seconds to wait in all.
+-- Returns 1 if it rests, 0 if it has waited long enough, nothing if it is not in our hands.
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return false end
+local now = redis.call('TIME')[1]
+redis.call('HSETNX', KEYS[1], 'silent_since', now)
+redis.call('HSET', KEYS[1], 'silent', ARGV[2])
+local rests = now - redis.call('HGET', KEYS[1], 'silent_since') < tonumber(ARGV[4])
+if rests then
+  redis.call('HSET', KEYS[1], 'awaited', ARGV[2], 'touched', now, 'tries', 0)
+  redis.call('SET', KEYS[4], 1, 'EX', ARGV[3])
+else
+  redis.call('HDEL', KEYS[1], 'awaited')
+end
+stand(KEYS[3], KEYS[1])
+return rests and 1 or 0
+"""
+)
+
+_HEARD = (
+    STAND
+    + """
+-- KEYS: job, standing.
+redis.call('HDEL', KEYS[1], 'awaited', 'silent', 'silent_since')
+stand(KEYS[2], KEYS[1])
+"""
+)
+
 _CHANGE = (
     STAND
     + """
@@ -181,6 +222,7 @@ for i = 5, #ARGV do may = may or ARGV[i] == state end
 if not may then return state end
 local now = redis.call('TIME')[1]
 redis.call('HSET', KEYS[2], 'state', ARGV[1], 'why', ARGV[2], 'touched', now, 'tries', 0)
+redis.call('HDEL', KEYS[2], 'awaited', 'silent', 'silent_since')
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[2], 'local', ARGV[3]) end
 if ARGV[4] ~= '0' then
   redis.call('HSET', KEYS[2], 'ended', now)
@@ -286,6 +328,33 @@ def advance(  # noqa: PLR0913 - what a part is
     return _state(state)
 
 
+def rest(  # noqa: PLR0913 - what a rest is
+    client: redis.Redis, job: Job, token: str, awaited: Sequence[str], *, again: int, most: float
+) -> bool | None:
+    """Have a job in our hands wait for sources, unless it has done so for long enough.
+
+    Args:
+        client: of the Redis that has the jobs.
+        job: the job.
+        token: of the lease.
+        awaited: names of the sources.
+        again: seconds until somebody may look whether they answer.
+        most: seconds to wait in all.
+
+    Returns:
+        Whether it rests; None if it is not in our hands any more.
+    """
+    key = PREFIX + str(job.id)
+    keys = (key, lease_of(job.id), standing.KEY, rest_of(job.id))
+    rests: Any = client.eval(_REST, len(keys), *keys, token, ",".join(awaited), again, most)
+    return None if rests is None else bool(rests)
+
+
+def heard(client: redis.Redis, job: Job) -> None:
+    """Note that the sources of a job answer again."""
+    client.eval(_HEARD, 2, PREFIX + str(job.id), standing.KEY)
+
+
 def pause(client: redis.Redis, job_id: int) -> State | None:
     """Have a job wait; returns the state that it was in, None if there is none."""
     return _change(client, job_id, "paused", ["running"])
@@ -323,6 +392,11 @@ def lease_of(job_id: int) -> str:
     return f"{PREFIX}{job_id}:lease"
 
 
+def rest_of(job_id: int) -> str:
+    """The key that is there while nobody needs to look at a job that waits for a source."""
+    return f"{PREFIX}{job_id}:rest"
+
+
 def _change(  # noqa: PLR0913 - what a change is
     client: redis.Redis,
     job_id: int,
@@ -353,16 +427,25 @@ def _read(client: redis.Redis, ids: Sequence[int]) -> list[Job]:
         pipeline.hgetall(f"{key}:counts")
         pipeline.llen(f"{key}:left")
         pipeline.exists(lease_of(job_id))
+        pipeline.exists(rest_of(job_id))
     answers: list[Any] = pipeline.execute() if ids else []
-    rows = zip(ids, *(answers[start::4] for start in range(4)), strict=True)
+    rows = zip(ids, *(answers[start::5] for start in range(5)), strict=True)
     return [_job(*row) for row in rows if row[1]]
 
 
-def _job(
-    job_id: int, data: dict[bytes, bytes], counts: dict[bytes, bytes], left: int, held: int
+def _job(  # noqa: PLR0913, PLR0917 - all that Redis has of a job
+    job_id: int,
+    data: dict[bytes, bytes],
+    counts: dict[bytes, bytes],
+    left: int,
+    held: int,
+    rests: int,
 ) -> Job:
     def number(name: bytes) -> float | None:
         return float(data[name]) if name in data else None
+
+    def names(name: bytes) -> tuple[str, ...]:
+        return tuple(data[name].decode().split(",")) if name in data else ()
 
     state = _state(data[b"state"])
     assert state is not None  # noqa: S101 - we wrote it
@@ -373,6 +456,7 @@ def _job(
         local=data[b"local"] == b"1",
         cursor=int(data[b"cursor"]),
         total=int(data[b"total"]),
+        seen=int(data[b"seen"]),
         tries=int(data[b"tries"]),
         created=float(data[b"created"]),
         touched=float(data[b"touched"]),
@@ -380,6 +464,10 @@ def _job(
         ended=number(b"ended"),
         why=data.get(b"why", b"").decode(),
         in_hand=bool(held),
+        awaited=names(b"awaited"),
+        silent=names(b"silent"),
+        silent_since=number(b"silent_since"),
+        rests=bool(rests),
         counts={name.decode(): int(value) for name, value in counts.items()},
         left=left,
     )

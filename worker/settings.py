@@ -480,6 +480,12 @@ class ResyncSettings(BaseModel):
         ge=0,
         description="Events go first: jobs rest while more of them than this are in the inbox.",
     )
+    wait_for_source: float = Field(
+        3600.0,
+        ge=0,
+        description="So many seconds a job waits for a source that does not answer and that most "
+        "tickets need. Then, or with 0 at once, it lists them for another run and goes on.",
+    )
     work_seconds: Seconds = Field(
         2.0, le=10, description="A worker turns to the next job after this."
     )

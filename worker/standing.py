@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 KEY = "fieldfare:jobs:standing"
-"""A hash: id -> state, 1 if it is local, tickets, tickets looked at, and when it was touched."""
+"""A hash: id -> state, 1 if it is local, tickets, tickets looked at, when it was touched, and the
+names of the sources that it waits for, ``-`` if there are none."""
 
 STAND = """
 local function stand(key, job)
   local id, kept = string.match(job, '%d+$'), redis.call('HMGET', job, 'state', 'local', 'total',
-    'seen', 'touched')
+    'seen', 'touched', 'awaited')
   if not kept[1] or kept[1] == 'done' or kept[1] == 'cancelled' then
     return redis.call('HDEL', key, id)
   end
+  kept[6] = kept[6] or '-'
   return redis.call('HSET', key, id, table.concat(kept, ' '))
 end
 """
@@ -33,6 +35,7 @@ class Standing:
         total: how many tickets there were when it was started.
         seen: tickets that were looked at.
         touched: when something of it was last done, seconds since 1970 by the clock of Redis.
+        awaited: names of the sources that it waits for.
     """
 
     id: int
@@ -41,6 +44,7 @@ class Standing:
     total: int
     seen: int
     touched: float
+    awaited: tuple[str, ...] = ()
 
 
 def parse(found: Mapping[bytes, bytes]) -> tuple[Standing, ...]:
@@ -49,5 +53,7 @@ def parse(found: Mapping[bytes, bytes]) -> tuple[Standing, ...]:
 
 
 def _one(job_id: bytes, text: bytes) -> Standing:
-    state, local, total, seen, touched = text.decode().split(" ")
-    return Standing(int(job_id), state, local == "1", int(total), int(seen), float(touched))
+    state, local, total, seen, touched, awaited = text.decode().split(" ")
+    sources = () if awaited == "-" else tuple(awaited.split(","))
+    numbers = int(total), int(seen), float(touched)
+    return Standing(int(job_id), state, local == "1", *numbers, sources)

@@ -50,6 +50,7 @@ def test_a_job_begins_where_nobody_has_been(client: redis.Redis) -> None:
         local=False,
         cursor=0,
         total=40,
+        seen=0,
         tries=0,
         created=0,
         touched=0,
@@ -57,6 +58,10 @@ def test_a_job_begins_where_nobody_has_been(client: redis.Redis) -> None:
         ended=None,
         why="",
         in_hand=False,
+        awaited=(),
+        silent=(),
+        silent_since=None,
+        rests=False,
         counts={},
         left=0,
     )
@@ -226,3 +231,33 @@ def test_no_more_tickets_are_listed_than_there_is_room_for(
     move(client, job, "a", 10, 20)
 
     assert found(client, job.id).left == 3
+
+
+def test_a_job_waits_for_sources_for_a_while(client: redis.Redis) -> None:
+    job = begin(client)
+    away = ("CustomerUser", "CustomerUser1")
+    assert jobs.rest(client, job, "us", away, again=5, most=60) is None
+    jobs.take(client, job.id, "us")
+
+    assert jobs.rest(client, job, "us", away, again=5, most=60)
+    resting = found(client, job.id)
+    assert (resting.awaited, resting.silent, resting.rests) == (away, away, True)
+    assert 0 < client.ttl(jobs.rest_of(job.id)) <= 5
+
+    client.hincrby(f"fieldfare:job:{job.id}", "silent_since", -60)
+    assert jobs.rest(client, job, "us", away, again=5, most=60) is False
+    going_on = found(client, job.id)
+    assert (going_on.awaited, going_on.silent) == ((), away)
+
+    jobs.heard(client, job)
+    assert found(client, job.id).silent == ()
+    assert jobs.rest(client, job, "us", away, again=5, most=60)
+
+
+def test_a_job_that_is_resumed_waits_anew(client: redis.Redis) -> None:
+    job = begin(client)
+    jobs.take(client, job.id, "us")
+    jobs.rest(client, job, "us", ["CustomerUser"], again=5, most=60)
+    jobs.pause(client, job.id)
+
+    assert found(client, job.id).silent_since is None

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +11,13 @@ from structlog.testing import capture_logs
 
 from mapping.model import Plan
 from tests.integration.world import Interfering, World, created
-from worker import guard, job_runs, jobs, tally
+from worker import guard, job_runs, jobs, silence, tally
 from worker.handlers.enrich import enrich
 from worker.job_runs import JobInHand, Pace, follow_through, rests, start, work
 from worker.jobs import Job
 from worker.resync_request import request
 from worker.services import Services
+from worker.settings import ResyncSettings
 from worker.tickets.store import TicketDatabaseUnavailable
 
 
@@ -319,3 +321,112 @@ def test_only_the_fields_that_were_asked_for_are_written(small_world: World) -> 
     assert now(services, job_id).total == 1
     assert small_world.values(bare) == {"Lastname": ["Doe"]}
     assert small_world.values(filled) == {"Lastname": ["old"]}
+
+
+# -- a source that does not answer
+
+
+@pytest.fixture
+def hidden(small_world: World) -> Callable[[], None]:
+    """The database of the customer users is away; calling this brings it back."""
+    file = Path(small_world.crm.url.removeprefix("sqlite:///"))
+    away = file.rename(file.with_suffix(".away"))
+
+    def back() -> None:
+        away.rename(file)
+
+    return back
+
+
+def test_a_job_waits_for_a_source_that_most_of_its_tickets_need(
+    small_world: World, services: Services, hidden: Callable[[], None]
+) -> None:
+    for _ in range(5):
+        small_world.ticket("anna")
+    job_id = begin(services)
+
+    assert not work(services), "nobody needs to look at it for some seconds"
+
+    job = now(services, job_id)
+    assert (job.state, job.cursor, job.left, job.awaited) == ("running", 0, 0, ("CustomerUser",))
+    assert not work(services)
+    hidden()
+    services.inbox.client.delete(jobs.rest_of(job_id))
+    while work(services):
+        pass
+    assert seen(services, job_id) == {"written": 5}
+    assert (now(services, job_id).awaited, now(services, job_id).silent) == ((), ())
+
+
+def test_a_job_in_this_process_waits_as_well(
+    small_world: World, services: Services, hidden: Callable[[], None]
+) -> None:
+    for _ in range(5):
+        small_world.ticket("anna")
+    time, told = Time(), []
+
+    def tell(job: Job) -> None:
+        told.append(job.awaited)
+        if len(told) == 2:
+            hidden()
+
+    job = follow_through(begin(services, local=True), services, tell, time.pace())
+
+    assert job is not None
+    assert seen(services, job.id) == {"written": 5}
+    assert told[:3] == [("CustomerUser",), ("CustomerUser",), ()]
+    assert sum(time.pauses) == 2 * silence.AGAIN_SECONDS
+
+
+def test_a_source_that_is_away_for_long_is_not_waited_for_again(
+    small_world: World, services: Services, hidden: Callable[[], None]
+) -> None:
+    for _ in range(5):
+        small_world.ticket("anna")
+    job_id = begin(services)
+    work(services)
+    services.inbox.client.hincrby(f"fieldfare:job:{job_id}", "silent_since", -3600)
+    services.inbox.client.delete(jobs.rest_of(job_id))
+
+    assert not work(services)
+
+    assert now(services, job_id).state == "done"
+    assert seen(services, job_id) == {"waiting": 5}
+    assert now(services, job_id).left == 5
+
+
+def test_few_tickets_are_not_waited_for(
+    small_world: World, services: Services, hidden: Callable[[], None]
+) -> None:
+    for _ in range(2):
+        small_world.ticket("anna")
+
+    job = follow_through(begin(services), services)
+
+    assert job is not None
+    assert (job.state, job.left) == ("done", 2)
+
+
+@pytest.mark.parametrize(
+    ("counts", "left", "expected"),
+    [
+        ({"ticket/waiting": 1, "ticket/written": 1, "source/waiting/A": 1}, 3, ("A",)),
+        ({"ticket/stale": 2, "source/stale/A": 1, "source/waiting/B": 1}, 3, ("A", "B")),
+        ({"ticket/waiting": 1, "ticket/written": 2, "source/waiting/A": 1}, 3, ()),
+        ({"ticket/waiting": 2, "source/waiting/A": 2}, 2, ()),
+        ({"ticket/written": 2, "source/written/A": 2}, 3, ()),
+        ({}, 3, ()),
+    ],
+)
+def test_a_source_is_waited_for_if_half_of_many_tickets_need_it(
+    counts: dict[str, int], left: int, expected: tuple[str, ...]
+) -> None:
+    assert silence.awaited(counts, left, ResyncSettings(chunk=2)) == expected
+
+
+def test_a_source_answers_again_once_it_has_answered_for_a_ticket() -> None:
+    counts = {"ticket/written": 1, "ticket/waiting": 1, "source/waiting/A": 1}
+
+    assert not silence.answered({**counts, "source/written/B": 1}, ["A"])
+    assert not silence.answered({**counts, "field/write/found/A": 1}, ["A"])
+    assert silence.answered({**counts, "source/unchanged/A": 1}, ["A"])

@@ -84,6 +84,7 @@ def begin_resyncs(client: redis.Redis) -> None:
     assert job is not None
     counts = {"ticket/written": 3, "ticket/kept": 1, "source/written/CustomerUser": 3}
     jobs.advance(client, job, "us", before=0, after=50, counts=counts, left={})
+    jobs.rest(client, job, "us", ["CustomerUser1"], again=5, most=60)
     jobs.pause(client, second)
     jobs.cancel(client, third)
 
@@ -179,14 +180,14 @@ def test_resyncs_and_refreshes_are_told_without_whose_tickets_they_are_about(
 
     shown = [dataclasses.replace(one, touched=0.0) for one in found.resyncs]
     assert shown == [
-        Standing(1, "running", local=False, total=10, seen=4, touched=0.0),
-        Standing(2, "paused", local=True, total=10, seen=0, touched=0.0),
+        Standing(1, "running", False, 10, 4, touched=0.0, awaited=("CustomerUser1",)),
+        Standing(2, "paused", True, 10, 0, touched=0.0),
     ]
     assert found.refresh == 2
     told = " ".join(run().output.split())
     assert "Tickets of 2 customer users or customers are still to follow them." in told
-    assert "1 │ running │ 10 │ 4 │ 0 s ago │" in told
-    assert "2 │ paused │ 10 │ 0 │ 0 s ago │ in a terminal" in told
+    assert re.search(r"1 │ waits for CustomerUser1 │ 10 │ 4 │ \d+ s ago │", told)
+    assert re.search(r"2 │ paused │ 10 │ 0 │ \d+ s ago │ in a terminal", told)
     assert "No resync worker is alive." in told
     assert json.loads(run("--json").output)["resyncs"][0]["seen"] == 4
     assert "anna" not in told + run("--json").output

@@ -31,7 +31,9 @@ def see_through(job_id: int, services: Services, *, local: bool, as_json: bool) 
     with _bar() as move:
         try:
             if local:
-                found = job_runs.follow_through(job_id, services, lambda job: move(job, ""))
+                found = job_runs.follow_through(
+                    job_id, services, lambda job: move(job, telling.why_it_rests(job, services))
+                )
             else:
                 found = _followed(job_id, services, move)
         except job_runs.JobInHand as error:
@@ -71,7 +73,7 @@ def _followed(job_id: int, services: Services, move: "Callable[[Job, str], objec
             f"job here with fieldfare resync resume {job_id} --local"
         )
     while (found := jobs.read(client, job_id)) is not None and found.state == "running":
-        move(found, job_runs.rests(services))
+        move(found, telling.why_it_rests(found, services))
         time.sleep(EVERY)
     return found
 

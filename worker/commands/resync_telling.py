@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from worker import job_runs, render, tally
+from worker import job_runs, render, silence, tally
 from worker.handlers.explain import REASONS
 from worker.jobs import Job
 from worker.services import Services
@@ -25,7 +25,7 @@ def tell(job: Job, services: Services) -> None:
     render.show(f"Job {job.id}, {state(job)}: {number:,} of {job.total:,} tickets{share}.")
     if job.order.asked:
         render.show(f"Asked for: {job.order.asked}")
-    if job.state == "running" and (rests := job_runs.rests(services)):
+    if rests := why_it_rests(job, services):
         render.show(f"It rests: {rests}.")
     if job.state == "asks":
         render.show(
@@ -38,6 +38,13 @@ def tell(job: Job, services: Services) -> None:
         render.show("")
         show_report(tally.report(job.counts))
     show_left(job)
+
+
+def why_it_rests(job: Job, services: Services) -> str:
+    """Why a job does not come on though it is to; empty if nothing holds it up."""
+    if job.state != "running":
+        return ""
+    return job_runs.rests(services) or silence.words(job, services.settings.resync)
 
 
 def show_left(job: Job) -> None:
@@ -104,6 +111,7 @@ def plain(job: Job) -> dict[str, Any]:
         "seen": report_.seen,
         "left": job.left,
         "why": job.why,
+        "awaited": list(job.awaited),
         "created": job.created,
         "started": job.started,
         "ended": job.ended,

@@ -18,6 +18,7 @@ from worker.commands.answering import Json, answering
 from worker.settings import load
 
 if TYPE_CHECKING:
+    from worker.standing import Standing
     from worker.status import Queue, Status
 
 Read = Callable[[], "Status"]
@@ -178,13 +179,19 @@ def _resyncs(found: "Status") -> Table:
     for one in found.resyncs:
         rows.add_row(
             str(one.id),
-            "stopped by the guard" if one.state == "asks" else one.state,
+            Text(_job_state(one)),
             f"{one.total:,}",
             f"{one.seen:,}",
             f"{_age(max(0.0, found.time - one.touched))} ago",
             "in a terminal" if one.local else "",
         )
     return rows
+
+
+def _job_state(one: "Standing") -> str:
+    if one.awaited:
+        return f"waits for {', '.join(one.awaited)}"
+    return "stopped by the guard" if one.state == "asks" else one.state
 
 
 def _sources(found: "Status") -> Table:
