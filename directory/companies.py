@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from directory.columns import Columns
 from directory.config import CompanyConfig
 from directory.customer_id_list import valid_ids
 from directory.database import Database, DatabaseFault
 from directory.model import Attributes, CustomerUser
 from directory.refusals import Refused
-from directory.rows import Column, KeyedTable, Row, find_rows, rows_of
+from directory.rows import KeyedTable, Row, find_rows
 from directory.search import (
     ANYBODY,
     Matches,
@@ -146,9 +147,8 @@ class CompanySource:
         columns = tuple(dict.fromkeys([*self.table.columns, *self._listed]))
         table = SearchedTable(config.table, columns, config.compares_case, validity)
 
-        def found(read: Mapping[str, Column]) -> Sequence[CustomerUser | None]:
-            number = len(read[self.table.key])
-            return [self._found(row) for row in rows_of(read, number)]
+        def found(read: Columns) -> Sequence[CustomerUser | None]:
+            return [self._found(row) for row in read.rows({name: name for name in columns})]
 
         return find_in_table(self.database, table, query, partial(valid_ids, self.tickets), found)
 

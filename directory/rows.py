@@ -8,7 +8,7 @@ row in the server's order is taken (observed rule 27).
 
 import re
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -21,13 +21,10 @@ from directory.folding import fold
 from directory.halving import BATCH, ask_in_halves
 from directory.membership import one_of, sent
 from directory.model import AttributeValue
-from directory.values import to_text, to_value, to_values
+from directory.values import to_text, to_value
 
 Row: TypeAlias = Mapping[str, AttributeValue]
 """Values by column; NULLs are missing."""
-
-Column: TypeAlias = Sequence[AttributeValue | None]
-"""The values of a column in the order of the rows; None is NULL."""
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
@@ -231,28 +228,6 @@ def read_row(columns: Sequence[str], cells: Sequence[Any]) -> Row:
         for name, cell in zip(columns, cells, strict=True)
         if cell is not None and (value := cell if type(cell) is str else to_value(cell)) is not None
     }
-
-
-def columns_of(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Mapping[str, Column]:
-    """The values of many rows by column. A column's cells mostly are of one type."""
-    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
-    return {name: to_values(cells) for name, cells in zip(names, columns, strict=True)}
-
-
-def rows_of(columns: Mapping[str, Column], number: int) -> Iterator[dict[str, AttributeValue]]:
-    """The rows of some columns.
-
-    Args:
-        columns: the values by the names that they are to have.
-        number: how many rows there are; of no columns they are empty.
-    """
-    names = tuple(columns)
-    for cells in zip(*columns.values(), strict=True) if names else ((),) * number:
-        if None in cells:
-            pairs = zip(names, cells, strict=True)
-            yield {name: value for name, value in pairs if value is not None}
-        else:
-            yield dict(zip(names, cells, strict=True))
 
 
 def _preselection(

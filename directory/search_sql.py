@@ -6,14 +6,16 @@ there are as many as wanted.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import psycopg
 import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, Select, column
 from sqlalchemy.exc import DataError
 
+from directory.columns import Columns
 from directory.customer_id_list import VALID_IDS
 from directory.database import Database, DatabaseFault
 from directory.halving import MIXED_COLLATIONS
@@ -21,7 +23,7 @@ from directory.like import as_text, fits
 from directory.membership import one_of, sent
 from directory.model import CustomerUser
 from directory.preselection import preselection
-from directory.rows import Column, columns_of, from_table, rows_of
+from directory.rows import from_table
 from directory.search import (
     ANYBODY,
     And,
@@ -45,8 +47,8 @@ SORTS_AS_WE_DO = frozenset({"postgresql", "mysql", "mariadb", "sqlite"})
 GROWTH = 8
 """How much more is asked for when too many were left out."""
 
-CustomerUsers: TypeAlias = Callable[[Mapping[str, Column]], Sequence[CustomerUser | None]]
-"""Makes a customer user of each row, of the columns by name; None of a row that is none."""
+CustomerUsers: TypeAlias = Callable[[Columns], Sequence[CustomerUser | None]]
+"""Makes a customer user of each row; None of a row that is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class SearchedTable:
         columns: the columns to read, all that a query is about included.
         exact: case counts.
         validity: the column with valid ids; empty if there is none.
+        times: columns known to hold times, which the server may write itself.
         key: the column with the login, without which a row is nobody's; empty if there is none.
     """
 
@@ -66,6 +69,7 @@ class SearchedTable:
     exact: bool
     validity: str = ""
     key: str = ""
+    times: frozenset[str] = frozenset()
 
 
 def read_columns(
@@ -100,7 +104,7 @@ def find_in_table(
         query: what is asked.
         valid_ids: gives the ids that mean valid; asked only if the query wants to know. None where
             the ticket system's table of them stands beside this one.
-        customer_users: makes them of the columns of a table.
+        customer_users: makes them of rows.
 
     Raises:
         DatabaseFault: the database, or ``valid_ids``, does not answer.
@@ -116,9 +120,9 @@ def find_in_table(
     def work(connection: Connection) -> Sequence[sqlalchemy.Row[Any]]:
         in_order = _in_order(database, connection, table, query)
         times = time_columns(connection, table.table) if spans else {}
-        place = _Place(table, backend, wide, in_order, times)
+        place = _Place(table, backend, wide, in_order, times, _writes_times(connection))
         statement, parameters = _statement(place, query, valid)
-        with _planned_for_a_search(connection):
+        with nullcontext() if _by_index(query, place) else _planned_for_a_search(connection):
             return connection.execute(statement.limit(wanted), parameters).all()
 
     while True:
@@ -143,7 +147,7 @@ def _decided(
     *,
     ordered: bool,
 ) -> Matches:
-    columns = columns_of(table.columns, rows)
+    columns = Columns.of(table.columns, rows)
     users = customer_users(columns)
     if ordered and query.condition == ANYBODY:
         # Lists are long, and nothing is left to be decided about them.
@@ -152,9 +156,21 @@ def _decided(
             if user is not None:
                 first.setdefault(user.login, user)
         return cut(tuple(first.values()), query)
-    pairs = zip(users, rows_of(columns, len(rows)), strict=True)
+    by_column = columns.rows({name: name for name in table.columns})
+    pairs = zip(users, by_column, strict=True)
     people = ((user, row) for user, row in pairs if user is not None)
     return matching(query, people, exact=table.exact, ordered_already=ordered)
+
+
+def _by_index(query: Query, place: "_Place") -> bool:
+    """Whether an index gives what is wanted: the first ones in the order of their logins."""
+    keys = place.in_order & {place.table.key}
+    return (
+        query.condition == ANYBODY
+        and query.limit is not None
+        and len(query.order) == 1
+        and query.order[0].field in keys
+    )
 
 
 @contextmanager
@@ -187,6 +203,7 @@ class _Place:
         wide: letters outside ASCII may be sent.
         in_order: columns that the server sorts as we do without being told.
         times: columns that hold times, each with whether these are days alone.
+        writes_times: the server writes times as OTOBO shows them.
     """
 
     table: SearchedTable
@@ -194,6 +211,7 @@ class _Place:
     wide: bool
     in_order: frozenset[str]
     times: Mapping[str, bool]
+    writes_times: bool
 
 
 def _in_order(
@@ -208,12 +226,20 @@ def _in_order(
     )
 
 
+def _writes_times(connection: Connection) -> bool:
+    """Whether the server writes times as ``directory.values`` does."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        return False
+    return (driver.info.parameter_status("DateStyle") or "").startswith("ISO")
+
+
 def _statement(
     place: _Place, query: Query, valid: frozenset[str] | None
 ) -> tuple[Select[Any], Mapping[str, Any]]:
     """The rows that may be wanted, in the order wanted, and the statement's parameters."""
     table, backend = place.table, place.backend
-    columns: list[ColumnElement[Any]] = [column(name) for name in table.columns]
+    columns = [_read(name, place) for name in table.columns]
     statement = sqlalchemy.select(*columns).select_from(from_table(table.table))
     parameters: dict[str, Any] = {}
     condition = preselection(query.condition, in_table=True)
@@ -232,6 +258,13 @@ def _statement(
             key = text if order.field in place.in_order else _binary(text, backend)
             statement = statement.order_by(key.desc() if order.descending else key)
     return statement, parameters
+
+
+def _read(name: str, place: _Place) -> ColumnElement[Any]:
+    """A column as it is read. To make texts of times takes Python longer than all of their rows."""
+    if name in place.table.times and place.writes_times:
+        return sqlalchemy.cast(column(name), sqlalchemy.Text())
+    return column(name)
 
 
 def _rendered(condition: Condition, place: _Place) -> ColumnElement[bool]:

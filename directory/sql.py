@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import NoSuchTableError
 
 from directory.changes import NO_WATCH, Changes, changes_of_table
+from directory.columns import Columns
 from directory.config import SqlSourceConfig
 from directory.customer_id_list import ids_in_table, valid_ids
 from directory.database import Database, DatabaseFault, TicketEngine, open_database
@@ -20,14 +21,12 @@ from directory.errors import SourceMisconfigured, SourceOutcomeUnknown, SourceUn
 from directory.model import Absent, Answer, AttributeValue, CustomerUser, Found, Unavailable
 from directory.names import Naming, listed_fields
 from directory.rows import (
-    Column,
     KeyedTable,
     Row,
     existing_tables,
     find_rows,
     missing_columns,
     probe,
-    rows_of,
 )
 from directory.search import Matches, Query
 from directory.search_sql import SearchedTable, find_in_table, read_columns
@@ -63,15 +62,15 @@ def values_of(row: Row, columns: Mapping[str, str]) -> dict[str, AttributeValue]
     """Values by variable; a variable whose column is NULL is missing."""
     values = {variable: row[storage] for variable, storage in columns.items() if storage in row}
     for variable in DATED:
-        stamp = values.get(variable)
-        if stamp is not None:
-            values[variable] = _short(stamp)
+        _shorten(values, variable)
     return values
 
 
-def _short(stamp: T) -> T | str:
-    """A time as OTOBO shows it."""
-    return without_zero_fraction(stamp) if isinstance(stamp, str) and "." in stamp else stamp
+def _shorten(values: dict[str, AttributeValue], variable: str) -> None:
+    """Have a time stand there as OTOBO shows it."""
+    stamp = values.get(variable)
+    if isinstance(stamp, str) and "." in stamp:
+        values[variable] = without_zero_fraction(stamp)
 
 
 class SqlSource:
@@ -93,7 +92,9 @@ class SqlSource:
         except DsnError as error:
             raise SourceMisconfigured(config.slot, error.problem) from None
         self._tickets = Database(ticket_engine, config.timeout, shared=True)
-        self._variables = {**config.storages, **stamps_of(config.foreign_db)}
+        stamps = stamps_of(config.foreign_db)
+        self._variables = {**config.storages, **stamps}
+        self._times = frozenset(stamps[name] for name in DATED if name in stamps)
         self._login_column = self._variables.get("UserLogin", config.customer_key)
         self._name_columns = _name_columns(config)
         listed = listed_fields(config)
@@ -163,6 +164,7 @@ class SqlSource:
             config.compares_case,
             config.customer_valid or "",
             self._login_column,
+            self._times,
         )
         try:
             valid = None if config.in_ticket_database else partial(valid_ids, self._tickets)
@@ -295,23 +297,19 @@ class SqlSource:
         by_storage = {name: row[name] for name in self._name_columns if name in row}
         return Found(CustomerUser(self._config.slot, login, attributes, by_storage))
 
-    def _customer_users(self, columns: Mapping[str, Column]) -> Sequence[CustomerUser | None]:
-        """Those whose rows a search read; see ``_answer``. By columns, since lists are long."""
-        slot, logins = self._config.slot, columns[self._login_column]
-        values = {
-            variable: columns[storage]
-            for variable, storage in self._variables.items()
-            if storage in columns
-        }
-        for variable in values.keys() & DATED:
-            values[variable] = [_short(stamp) for stamp in values[variable]]
-        attributes = rows_of(values, len(logins))
-        shown = rows_of({name: columns[name] for name in self._unmapped_columns}, len(logins))
+    def _customer_users(self, columns: Columns) -> Sequence[CustomerUser | None]:
+        """Those whose rows a search read; see ``_answer``."""
+        slot, logins = self._config.slot, columns.cells[self._login_column]
+        attributes = columns.rows(self._variables)
+        for variable in DATED:
+            stamps = columns.cells.get(self._variables.get(variable, ""), ())
+            if any(isinstance(stamp, str) and "." in stamp for stamp in stamps):
+                for values in attributes:
+                    _shorten(values, variable)
+        unmapped = columns.rows({name: name for name in self._unmapped_columns})
         return [
-            CustomerUser(slot, login, of_map, of_columns)
-            if isinstance(login, str) and login
-            else None
-            for login, of_map, of_columns in zip(logins, attributes, shown, strict=True)
+            CustomerUser(slot, login, values, shown) if isinstance(login, str) and login else None
+            for login, values, shown in zip(logins, attributes, unmapped, strict=True)
         ]
 
 

@@ -43,13 +43,21 @@ def to_value(value: Any) -> AttributeValue | None:
     return to_text(value)
 
 
-def to_values(cells: Sequence[Any]) -> Sequence[AttributeValue | None]:
-    """Turn the values of a column into attributes' values, as ``to_value`` does."""
-    kinds = set(map(type, cells)) - {NoneType}
+def to_values(cells: Sequence[Any]) -> tuple[Sequence[AttributeValue | None], bool]:
+    """Turn the values of a column into attributes' values, as ``to_value`` does.
+
+    Returns:
+        the values, and whether a NULL is among them.
+    """
+    kinds = set(map(type, cells))
+    nulls = NoneType in kinds
+    kinds.discard(NoneType)
     if kinds <= {str}:
-        return cells
+        return cells, nulls
     convert = _USUAL.get(kinds.pop(), to_value) if len(kinds) == 1 else to_value
-    return [None if cell is None else convert(cell) for cell in cells]
+    if nulls:
+        return [None if cell is None else convert(cell) for cell in cells], True
+    return list(map(convert, cells)), False
 
 
 def to_text(value: Any) -> str | None:  # noqa: C901, PLR0911 - one line for each kind

@@ -59,8 +59,13 @@ def get(services: Services, *, login: str) -> dict[str, Any]:
 
 def plain(attributes: Attributes) -> dict[str, Any]:
     """Attributes as plain data, without secrets."""
-    if SECRETS.isdisjoint(attributes) and set(map(type, attributes.values())) <= {str}:
-        return dict(attributes)  # nearly always, and lists are long
+    if isinstance(attributes, dict) and attributes.keys().isdisjoint(SECRETS):
+        try:
+            "".join(attributes.values())
+        except TypeError:
+            pass  # not all of them are texts
+        else:
+            return attributes  # nearly always, and lists are long
     return {name: _json(value) for name, value in attributes.items() if name not in SECRETS}
 
 
