@@ -49,19 +49,20 @@ class Choice:
         return {f"--{name.replace('_', '-')}": value for name, value in said.items()}
 
     def selection(
-        self, *, tickets: Sequence[int] = (), without_value: Sequence[str] = ()
+        self, *, listed: Sequence[int] = (), without_value: Sequence[str] = ()
     ) -> Selection:
         """The same in the ticket system's words.
 
         Args:
-            tickets: ids that were found out in another way.
+            listed: ids of further tickets, which may be gone.
             without_value: dynamic fields, of which at least one is to be empty.
 
         Raises:
             WrongSelection: what should be a day is none.
         """
         return Selection(
-            tickets=(*self.ticket, *tickets),
+            tickets=tuple(self.ticket),
+            listed=tuple(listed),
             numbers=tuple(self.number),
             customer_users=tuple(self.customer_user),
             customers=tuple(self.customer),

@@ -125,7 +125,7 @@ def request(  # noqa: PLR0913 - what can be asked for
     fields = tuple(dict.fromkeys(field))
     empty = fields or tuple(sorted(services.ruleset.rules))
     selection = choice.selection(
-        tickets=() if left_by is None else _left(left_by, services.inbox.client),
+        listed=() if left_by is None else _left(left_by, services.inbox.client),
         without_value=empty if only_empty else (),
     )
     traces = Traces(change_time=not keep_change_time, history=services.settings.resync.history)

@@ -108,7 +108,7 @@ def test_tickets_that_are_named_are_counted_alone(
     assert count(customers=("OTHER",)).fields == {(CLOSED_JUNK, "Phone"): 1}
     assert count(tickets=(made[0], made[4], other)).tickets == {JANUARY: 2, CLOSED_JUNK: 1}
     assert count(tickets=(made[0], other), queues=("Raw",)).tickets == {JANUARY: 1}
-    assert count(tickets=(987,)).tickets == {}
+    assert count(listed=(987,)).tickets == {}
 
 
 def test_many_tickets_are_counted_in_several_statements(

@@ -142,8 +142,10 @@ def test_tickets_are_chosen_by_id_and_number(otobo: Otobo, index: TicketIndex) -
 
     assert chosen(index, most=1, tickets=(third, first, first)) == [first, third]
     assert chosen(index, tickets=(third,), numbers=(number,)) == [second, third]
-    assert chosen(index, tickets=(first, 987_654), queues=("Raw",)) == [first]
-    assert index.count(index.resolve(Selection(tickets=(first, 987_654)))) == 1
+    assert chosen(index, tickets=(first,), listed=(second, 987_654), queues=("Raw",)) == [
+        *(first, second)
+    ]
+    assert index.count(index.resolve(Selection(listed=(first, 987_654)))) == 1
 
 
 def test_tickets_are_chosen_by_fields_that_hold_nothing(otobo: Otobo, index: TicketIndex) -> None:

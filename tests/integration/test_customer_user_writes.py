@@ -281,8 +281,15 @@ def test_otobo_forgets_the_dynamic_fields_that_were_written(
     services: Services, small_world: World
 ) -> None:
     field = {
-        "id": 900, "internal_field": 0, "name": "Nick", "label": "Nick", "field_order": 1,
-        "field_type": "Text", "object_type": "CustomerUser", "config": "---\n", "valid_id": 1,
+        "id": 900,
+        "internal_field": 0,
+        "name": "Nick",
+        "label": "Nick",
+        "field_order": 1,
+        "field_type": "Text",
+        "object_type": "CustomerUser",
+        "config": "---\n",
+        "valid_id": 1,
     }
     with small_world.otobo.engine.begin() as connection:
         stamps = {"create_time": LONG_AGO, "create_by": 1, "change_time": LONG_AGO, "change_by": 1}

@@ -95,6 +95,13 @@ def test_sources_that_do_not_answer_are_told_and_leave_tickets_for_another_run(
     assert json.loads(again.stdout)["tickets"] == 1
 
 
+def test_a_choice_of_no_ticket_is_told(run: Run) -> None:
+    nobody = ("--customer-user", "nobody")
+
+    assert "Job 1, done: there is no such ticket." in told(run(*nobody, "--local"))
+    assert told(run(*nobody, "--dry-run")) == "There is no such ticket."
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -106,6 +113,8 @@ def test_sources_that_do_not_answer_are_told_and_leave_tickets_for_another_run(
         (("--changed-to", "2026-01-31T00:00:00Z"), "is no day and no time"),
         (("--all", "--rate", "0.01"), "a rate must be at least 0.1 tickets in a second"),
         (("--left-by", "7"), "there is no job 7"),
+        (("--ticket", "4711"), "there is no ticket with the id 4711"),
+        (("--number", "4711"), "there is no ticket with the number 4711"),
         (("--all", "--csv"), "use it with --dry-run"),
         (("--all", "--dry-run", "--csv", "--json"), "give --json or --csv, not both"),
         (("--all", "--dry-run", "--detach"), "this process itself does the work"),

@@ -32,7 +32,7 @@ def see_through(job_id: int, services: Services, *, local: bool, as_json: bool) 
         try:
             if local:
                 found = job_runs.follow_through(
-                    job_id, services, lambda job: move(job, telling.why_it_rests(job, services))
+                    job_id, services, lambda job: move(job, _holds_up(job, services))
                 )
             else:
                 found = _followed(job_id, services, move)
@@ -73,9 +73,16 @@ def _followed(job_id: int, services: Services, move: "Callable[[Job, str], objec
             f"job here with fieldfare resync resume {job_id} --local"
         )
     while (found := jobs.read(client, job_id)) is not None and found.state == "running":
-        move(found, telling.why_it_rests(found, services))
+        move(found, _holds_up(found, services))
         time.sleep(EVERY)
     return found
+
+
+def _holds_up(job: Job, services: Services) -> str:
+    """Why a job rests, in few words: they stand behind a bar."""
+    if job.awaited:
+        return f"waits for {', '.join(job.awaited)}"
+    return telling.why_it_rests(job, services)
 
 
 @contextmanager

@@ -46,6 +46,9 @@ def dry_run(asked: Request, services: Services, *, limit: int, as_csv: bool, as_
         )
         complain(f"nothing was written. Tickets: {words or 'none'}")
     else:
+        if not found.seen:
+            render.show("There is no such ticket.")
+            return
         render.show("Nothing was written. This would be:", "")
         telling.show_report(found)
         _show_differences(shown, more)

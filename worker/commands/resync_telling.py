@@ -21,8 +21,8 @@ KINDS: Mapping[str, str] = {
 def tell(job: Job, services: Services) -> None:
     """Show where a job stands, and what came of its tickets."""
     number = seen(job)
-    share = f", {number / job.total:.0%}" if job.total else ""
-    render.show(f"Job {job.id}, {state(job)}: {number:,} of {job.total:,} tickets{share}.")
+    come = f"{number:,} of {job.total:,} tickets, {number / job.total:.0%}" if job.total else ""
+    render.show(f"Job {job.id}, {state(job)}: {come or 'there is no such ticket'}.")
     if job.order.asked:
         render.show(f"Asked for: {job.order.asked}")
     if rests := why_it_rests(job, services):

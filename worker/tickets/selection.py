@@ -53,6 +53,7 @@ class Selection:
 
     Attributes:
         tickets: ids.
+        listed: ids, too, of tickets that were there once and may be gone.
         numbers: ``ticket.tn``.
         customer_users: ``ticket.customer_user_id``.
         customers: ``ticket.customer_id``.
@@ -67,6 +68,7 @@ class Selection:
     """
 
     tickets: tuple[int, ...] = ()
+    listed: tuple[int, ...] = ()
     numbers: tuple[str, ...] = ()
     customer_users: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
@@ -140,7 +142,7 @@ class TicketIndex:
         """The scope of a selection, as of now.
 
         Raises:
-            WrongSelection: there is no such queue, state, field, or ticket of a number.
+            WrongSelection: there is no such queue, state, field or ticket.
             TicketDatabaseMisfit: a table may not be read.
             TicketDatabaseUnavailable: the database does not answer.
         """
@@ -273,19 +275,29 @@ def _filled(field_ids: Collection[int]) -> ColumnElement[int]:
 
 def _named(connection: Connection, selection: Selection) -> tuple[int, ...] | None:
     """The ids of the tickets that are named by id or number; None where none are."""
-    if not (selection.tickets or selection.numbers):
+    if not (selection.tickets or selection.listed or selection.numbers):
         return None
     ticket = schema.ticket.c
+    known: set[int] = set()
+    for start in range(0, len(selection.tickets), _PORTION):
+        named = selection.tickets[start : start + _PORTION]
+        known.update(connection.execute(select(ticket.id).where(ticket.id.in_(named))).scalars())
+    _insist("id", selection.tickets, known)
     found: dict[str, int] = {}
     for start in range(0, len(selection.numbers), _PORTION):
         part = selection.numbers[start : start + _PORTION]
         rows = connection.execute(select(ticket.tn, ticket.id).where(ticket.tn.in_(part))).all()
         found |= dict(map(tuple, rows))
-    if missing := [number for number in selection.numbers if number not in found]:
+    _insist("number", selection.numbers, found)
+    return tuple(sorted({*known, *selection.listed, *found.values()}))
+
+
+def _insist(what: str, named: Sequence[Any], known: Collection[Any]) -> None:
+    """Refuse tickets that there are not."""
+    if missing := [str(one) for one in named if one not in known]:
         shown = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")  # noqa: PLR2004
-        msg = f"there is no ticket with the number {shown}"
+        msg = f"there is no ticket with the {what} {shown}"
         raise WrongSelection(msg)
-    return tuple(sorted({*selection.tickets, *found.values()}))
 
 
 def _states(connection: Connection, selection: Selection) -> tuple[int, ...]:
