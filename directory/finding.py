@@ -4,7 +4,7 @@ Every source is asked, each for as many as its own limit says (observed rule 55)
 answer, or cannot search, stands beside the results with its reason: they are not all there is then.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from directory.config import LdapSourceConfig, SourceConfig
@@ -14,7 +14,7 @@ from directory.errors import SourceUnavailable
 from directory.field_search import Holders, dynamic_fields, without_fields
 from directory.folding import fold
 from directory.model import CustomerUser, Unavailable
-from directory.names import listed_fields, listed_string
+from directory.names import listed_fields, listed_strings
 from directory.search import (
     Condition,
     Fits,
@@ -231,17 +231,10 @@ def _key(source: CustomerUserSource, login: str) -> str:
     return fold(login) if isinstance(source.config, LdapSourceConfig) else source.login_key(login)
 
 
-def _hits(users: Iterable[CustomerUser], config: SourceConfig) -> Sequence[Hit]:
-    supplier, listed = Supplier.of(config), listed_fields(config)
-    if supplier.first_counts:
-        single = supplier.single_values
-        read = ((user, single(user.attributes), single(user.by_storage)) for user in users)
-    else:
-        read = ((user, user.attributes, user.by_storage) for user in users)
-    return [
-        Hit(user, listed_string(listed, attributes, by_storage))
-        for user, attributes, by_storage in read
-    ]
+def _hits(users: Collection[CustomerUser], config: SourceConfig) -> Iterable[Hit]:
+    single = Supplier.of(config).single_values
+    people = [(single(user.attributes), single(user.by_storage)) for user in users]
+    return map(Hit, users, listed_strings(listed_fields(config), people))
 
 
 def _without_fields(
@@ -291,7 +284,7 @@ def _found(
             unanswered.append(Unavailable(slot, matches.reason))
         if matches.more:
             more.append(slot)
-        users: Iterable[CustomerUser] = matches.customer_users
+        users: Collection[CustomerUser] = matches.customer_users
         for before, known in earlier:
             keys = {_key(before, user.login) for user in known}
             users = [user for user in users if _key(before, user.login) not in keys]

@@ -6,6 +6,7 @@ They are put together as OTOBO does (observed 45, 46), from the values of one so
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from directory.config import LdapSourceConfig, SourceConfig
 from directory.model import Attributes, AttributeValue
@@ -59,7 +60,7 @@ def mail_string(naming: Naming, attributes: Attributes) -> str:
         naming: says which variables are the list fields.
         attributes: the attributes of the Map, before preferences replace any of them.
     """
-    return _addressed([attributes.get(variable) for variable in naming.listed])
+    return _addressed(" ".join(_texts(attributes.get(variable) for variable in naming.listed)))
 
 
 def listed_fields(config: SourceConfig) -> tuple[tuple[str, str], ...]:
@@ -82,26 +83,35 @@ def listed_fields(config: SourceConfig) -> tuple[tuple[str, str], ...]:
     )
 
 
-def listed_string(
-    fields: Sequence[tuple[str, str]], attributes: Attributes, by_storage: Attributes
-) -> str:
-    """How a customer user stands in lists: the list fields, mapped or not, the address last.
+def listed_strings(
+    fields: Sequence[tuple[str, str]], people: Iterable[tuple[Attributes, Attributes]]
+) -> list[str]:
+    """How customer users stand in lists: the list fields, mapped or not, the address last.
 
     Args:
         fields: see ``listed_fields``.
-        attributes: the attributes of the Map.
-        by_storage: what the source read beside them; it goes first.
+        people: of each the attributes of the Map, and what the source read beside them, which goes
+            first.
     """
-    if not by_storage:
-        return _addressed([attributes.get(name) for _, name in fields])
-    return _addressed([by_storage.get(field) or attributes.get(name) for field, name in fields])
+    names = [name for _, name in fields]
+    mapped = itemgetter(*names) if len(names) > 1 else None
+    told = []
+    for attributes, by_storage in people:
+        text = ""
+        if mapped and not by_storage:
+            try:
+                values = mapped(attributes)
+                text = "" if "" in values else " ".join(values)  # nearly always, and lists are long
+            except (KeyError, TypeError):
+                pass  # one is missing, or no text
+        if not text:
+            found = (by_storage.get(field) or attributes.get(name) for field, name in fields)
+            text = " ".join(_texts(found))
+        told.append(_addressed(text))
+    return told
 
 
-def _addressed(values: Sequence[AttributeValue | None]) -> str:
-    try:
-        text = " ".join(filter(None, values))  # type: ignore[arg-type]  # nearly always texts
-    except TypeError:
-        text = " ".join(_texts(values))
+def _addressed(text: str) -> str:
     if "@" not in text:
         return text
     name, blank, address = text.rpartition(" ")

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.config import LdapSourceConfig, SqlSourceConfig
-from directory.names import Naming, full_name, listed_string, mail_string
+from directory.model import Attributes
+from directory.names import Naming, full_name, listed_strings, mail_string
 
 MAP = {
     "UserTitle": "title",
@@ -125,6 +126,25 @@ def test_an_address_is_told_as_the_pattern_tells_it(texts: list[str]) -> None:
     match = re.fullmatch(r"(.*)\s(.+?@.+?\..+?)\s?", text)
     fields = [(str(number), "") for number, _ in enumerate(texts)]
 
-    told = listed_string(fields, {}, dict(zip(map(str, range(3)), texts, strict=False)))
+    values = dict(zip(map(str, range(3)), texts, strict=False))
+    mapped = [(name, name) for name, _ in fields]
 
-    assert told == (f'"{match[1]}" <{match[2]}>' if match else text)
+    expected = f'"{match[1]}" <{match[2]}>' if match else text
+    assert listed_strings(fields, [({}, values)]) == [expected]
+    assert listed_strings(mapped, [(values, {}), ({}, values)]) == [expected, expected]
+
+
+def test_what_is_missing_or_no_text_is_left_out_of_lists() -> None:
+    fields = [("first_name", "UserFirstname"), ("last_name", "UserLastname")]
+    people: list[tuple[Attributes, Attributes]] = [
+        (JANE, {}),
+        ({"UserFirstname": "Jane"}, {}),
+        ({"UserFirstname": "", "UserLastname": "Doe"}, {}),
+        ({"UserFirstname": ("Jane", "Ann"), "UserLastname": "Doe"}, {}),
+        ({"UserFirstname": b"\xff", "UserLastname": "Doe"}, {}),
+        (JANE, {"first_name": "Joan"}),
+        ({}, {}),
+    ]
+
+    told = ["Jane Doe", "Jane", "Doe", "Jane Ann Doe", "Doe", "Joan Doe", ""]
+    assert listed_strings(fields, people) == told
