@@ -11,8 +11,8 @@ folder=${1:?say into which folder}
 
 mkdir -p "$folder"
 chmod 700 "$folder"
-for name in tickets__password redis_producer redis_worker redis_admin redis_resync \
-    redis_monitor flower_password grafana_admin demo_otobo; do
+for name in tickets__password redis_producer redis_worker redis_admin redis_caller \
+    redis_resync redis_monitor flower_password grafana_admin demo_otobo; do
     if [ ! -s "$folder/$name" ]; then
         head -c 32 /dev/urandom | sha256sum | cut -c 1-48 >"$folder/$name"
     fi

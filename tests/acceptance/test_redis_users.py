@@ -122,12 +122,14 @@ def test_everybody_can_do_their_work(
     answers.until("admin.unfinished")
     called = subprocess.run(
         [sys.executable, ROOT / "examples/admin/customer_user.py", "anna"],
-        env=environment(REDIS_URL=redis_server.url_of("admin")),
+        env=environment(REDIS_URL=redis_server.url_of("caller")),
         capture_output=True,
         text=True,
         check=True,
     )
     assert '"answer": "found"' in called.stdout
+    asks = as_user(cli, installation, "caller")
+    assert asks("customer-user", "show", "anna", "--json").json["customer_user"] == "anna"
     writes(redis_server, installation, admin, drains)
     looks_on(redis_server, monkeypatch)
     for user in ("worker", "monitor"):
@@ -151,7 +153,7 @@ def test_everybody_can_do_their_work(
 
 def asked(caller: Celery, arguments: Mapping[str, str]) -> object:
     """What a call tells; its answer is taken out of Redis."""
-    call = caller.send_task("customer_user.unassign", kwargs=arguments, queue="admin")
+    call = caller.send_task("customer_user.unassign", kwargs=arguments, queue="admin", declare=[])
     told: object = call.get(timeout=60)
     call.forget()
     return told
@@ -162,7 +164,7 @@ def writes(server: GuardedServer, installation: Installation, admin: Cli, drains
     with installation.otobo.engine.begin() as connection:
         row = {"user_id": "anna", "customer_id": "beta", **STAMPS}
         connection.execute(insert(schema.customer_user_customer), row)
-    url, prefix = server.url_of("admin"), {"global_keyprefix": "fieldfare:celery:"}
+    url, prefix = server.url_of("caller"), {"global_keyprefix": "fieldfare:celery:"}
     with calling(Celery(broker=url, backend=url, set_as_current=False)) as caller:
         caller.conf.update(broker_transport_options=prefix, result_backend_transport_options=prefix)
         arguments = {"login": "anna", "customer_id": "beta", "requested_by": "a test"}
@@ -321,6 +323,27 @@ def test_old_tickets_are_filled_by_a_user_of_its_own(
         ("admin", "XADD fieldfare:dead * type x"),
         ("admin", "HGETALL fieldfare:celery:unacked"),
         ("admin", "CONFIG SET maxmemory 1"),
+        ("caller", "XADD fieldfare:events * type x"),
+        ("caller", "XRANGE fieldfare:events - +"),
+        ("caller", "SET fieldfare:bell x"),
+        ("caller", "LPUSH fieldfare:celery:events x"),
+        ("caller", "LPUSH fieldfare:celery:resync x"),
+        ("caller", "LRANGE fieldfare:celery:events 0 -1"),
+        ("caller", "BRPOP fieldfare:celery:admin 1"),
+        ("caller", "DEL fieldfare:celery:admin"),
+        ("caller", "HGETALL fieldfare:celery:admin.unacked"),
+        ("caller", "SADD fieldfare:celery:_kombu.binding.admin x"),
+        ("caller", "SET fieldfare:celery:celery-task-meta-x x"),
+        ("caller", "PUBLISH fieldfare:celery:celery-task-meta-x x"),
+        ("caller", "PUBLISH fieldfare:celery:/0.celery.pidbox x"),
+        ("caller", "XRANGE fieldfare:audit - +"),
+        ("caller", "XADD fieldfare:begun * line x"),
+        ("caller", "ZADD fieldfare:renames 1 x"),
+        ("caller", "GET fieldfare:cache:1:a:b"),
+        ("caller", "SET fieldfare:worker:x x"),
+        ("caller", "SCAN 0"),
+        ("caller", "KEYS *"),
+        ("caller", "EVAL return(1) 0"),
         ("monitor", "GET fieldfare:cache:1:a:b"),
         ("monitor", "GET fieldfare:celery:celery-task-meta-x"),
         ("monitor", "LRANGE fieldfare:celery:admin 0 -1"),

@@ -11,7 +11,7 @@ from tests.servers.redis import RedisServer
 
 ROOT = Path(__file__).parents[2]
 USERS_SCRIPT = ROOT / "examples/deploy/valkey/users.sh"
-USERS = ("producer", "worker", "admin", "resync", "monitor")
+USERS = ("producer", "worker", "admin", "caller", "resync", "monitor")
 
 
 class GuardedServer(RedisServer):

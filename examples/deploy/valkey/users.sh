@@ -4,7 +4,7 @@
 # Usage: sh users.sh FOLDER [DATABASE] > users.acl
 #
 # FOLDER has the password of each user in a file: redis_producer, redis_worker, redis_admin,
-# redis_resync, redis_monitor. What is printed has only their hashes. DATABASE is the number at the end of
+# redis_caller, redis_resync, redis_monitor. What is printed has only their hashes. DATABASE is the number at the end of
 # redis.url, 0 if nothing is said.
 set -eu
 folder=${1:?say in which folder the passwords are}
@@ -22,6 +22,7 @@ hash() {
 producer=$(hash producer)
 worker=$(hash worker)
 admin=$(hash admin)
+caller=$(hash caller)
 resync=$(hash resync)
 monitor=$(hash monitor)
 
@@ -36,6 +37,10 @@ control="$channel.celery.pidbox $channel.celeryev/* $channel.celeryev/worker.*"
 # Where Celery keeps which queue is bound to which exchange, and answers to remote control.
 celery='~fieldfare:celery:_kombu.* ~fieldfare:celery:*.celery.pidbox*'
 
+# To call admin workers: put calls into their queue and take them back, see who is at work, and take
+# answers. Which key an answer has only who called knows, and nothing here lists keys.
+call='(+lpush +lrange +lrem ~fieldfare:celery:admin) (+zrange %R~fieldfare:workers) (+mget %R~fieldfare:worker:*) (+get +mget +del ~fieldfare:celery:celery-task-meta-*)'
+
 # To append events, and to ring.
 emit='(%W~fieldfare:events +xadd) (%W~fieldfare:bell +set) (%W~fieldfare:celery:events +lpush)'
 
@@ -44,6 +49,7 @@ user default on nopass resetkeys resetchannels -@all +ping
 user producer on #$producer resetkeys resetchannels -@all $connect $emit
 user worker on #$worker resetkeys resetchannels $control $work (+hgetall %R~fieldfare:jobs:standing) ~fieldfare:events ~fieldfare:bell ~fieldfare:dead ~fieldfare:waiting:* ~fieldfare:handled ~fieldfare:announced ~fieldfare:sweep ~fieldfare:sweep:* ~fieldfare:cache:* ~fieldfare:sources ~fieldfare:guard ~fieldfare:guard:* ~fieldfare:added ~fieldfare:watch:* ~fieldfare:refresh ~fieldfare:refresh:* ~fieldfare:workers ~fieldfare:worker:* ~fieldfare:celery:events* ~fieldfare:celery:unacked* $celery
 user admin on #$admin resetkeys resetchannels $control &fieldfare:celery:celery-task-meta-* $work ~fieldfare:cache:* ~fieldfare:sources ~fieldfare:workers ~fieldfare:worker:* ~fieldfare:celery:admin* ~fieldfare:celery:celery-task-meta-* ~fieldfare:audit ~fieldfare:begun ~fieldfare:renames $celery $emit
+user caller on #$caller resetkeys resetchannels &fieldfare:celery:celery-task-meta-* -@all $connect +subscribe +unsubscribe +psubscribe +punsubscribe $call
 user resync on #$resync resetkeys resetchannels $control &fieldfare:celery:celery-task-meta-* $work (+xlen %R~fieldfare:events) (+hget %R~fieldfare:guard) ~fieldfare:jobs ~fieldfare:jobs:* ~fieldfare:job:* ~fieldfare:cache:* ~fieldfare:sources ~fieldfare:added ~fieldfare:workers ~fieldfare:worker:* ~fieldfare:celery:resync* ~fieldfare:celery:celery-task-meta-* $celery
 user monitor on #$monitor resetkeys resetchannels $control -@all $connect +@transaction +@pubsub +info +time (+@read -@dangerous %R~fieldfare:events %R~fieldfare:dead %R~fieldfare:waiting:* %R~fieldfare:bell %R~fieldfare:sweep %R~fieldfare:sweep:* %R~fieldfare:sources %R~fieldfare:guard %R~fieldfare:workers %R~fieldfare:worker:*) (+hgetall %R~fieldfare:jobs:standing) (+zcard %R~fieldfare:refresh) (+xgroup|create %W~fieldfare:events) (+llen ~fieldfare:celery:events* ~fieldfare:celery:admin* ~fieldfare:celery:resync*) ($work $celery ~fieldfare:celery:monitor.* ~fieldfare:celery:celeryev.*)
 ACL
