@@ -1,7 +1,7 @@
 """How does each type of dynamic field hold a customer user's value? As OTOBO's drivers do (spec 3).
 
-Unlike OTOBO, which leaves that to its forms, choices and lengths are checked before a value is
-written. The regular expressions that a form may ask for are not.
+Unlike OTOBO, which leaves that to its forms, choices, lengths and the patterns that a form asks for
+(RegExList) are checked before a value is written.
 """
 
 import re
@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import yaml
 
 from directory.map_values import Texts, listed
+from directory.patterns import readable
 from directory.refusals import Refusal
 from directory.values import to_text, without_zero_fraction
 
@@ -52,6 +53,7 @@ class _Kind:
         accept: a text as it is stored; None if it is refused.
         takes: what it takes instead, for people.
         emptied: what stays of a field that is emptied: a row with NULLs, with 0, or none.
+        fits: its form asks for patterns.
     """
 
     column: _Column = "value_text"
@@ -60,11 +62,12 @@ class _Kind:
     accept: Callable[[str], str | None] = str
     takes: str = ""
     emptied: Literal["no row", "nulls", "zero"] = "no row"
+    fits: bool = False
 
 
 _KINDS: Mapping[str, _Kind] = {
-    "Text": _Kind(),
-    "TextArea": _Kind(),
+    "Text": _Kind(fits=True),
+    "TextArea": _Kind(fits=True),
     "RichText": _Kind(),
     "Dropdown": _Kind(chooses=True),
     "Multiselect": _Kind(holds_list=True, chooses=True),
@@ -83,6 +86,19 @@ _KINDS: Mapping[str, _Kind] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a form asks of a text.
+
+    Attributes:
+        pattern: Perl's; it may fit anywhere in the text.
+        message: what the form says if it does not.
+    """
+
+    pattern: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Definition:
     """A valid dynamic field of customer users.
 
@@ -91,12 +107,14 @@ class Definition:
         kind: its type, ``Text``.
         several: it holds a list.
         choices: labels by key, for a type with PossibleValues.
+        asked: all of them, for a type whose form asks for patterns (RegExList).
     """
 
     id: int
     kind: str
     several: bool = False
     choices: Mapping[str, str] = field(default_factory=dict)
+    asked: tuple[Asked, ...] = ()
 
     @property
     def indexed(self) -> bool:
@@ -121,6 +139,16 @@ def definition(id_: int, kind: str, config: str | None) -> Definition:
         choices={str(key): str(label) for key, label in choices.items()}
         if isinstance(choices, Mapping)
         else {},
+        asked=_asked(settings.get("RegExList")) if kind in _KINDS and _KINDS[kind].fits else (),
+    )
+
+
+def _asked(listed_: object) -> tuple[Asked, ...]:
+    entries = listed_ if isinstance(listed_, list) else []
+    return tuple(
+        Asked(str(one["Value"]), str(one.get("ErrorMessage") or ""))
+        for one in entries
+        if isinstance(one, Mapping) and one.get("Value")
     )
 
 
@@ -140,8 +168,27 @@ def problem(found: Definition | None, name: str, texts: Texts) -> tuple[Refusal,
         return "read_only_field", told
     if len(texts) > 1 and not found.several:
         return "wrong_arguments", "holds one value; give a text, or a list of one"
-    problems = (_problem_of_text(_KINDS[found.kind], found.choices, text) for text in texts)
+    problems = (
+        _problem_of_text(_KINDS[found.kind], found.choices, text) or _misfit(found.asked, text)
+        for text in texts
+    )
     return next(filter(None, problems), None)
+
+
+def _misfit(asked: Sequence[Asked], text: str) -> tuple[Refusal, str] | None:
+    """Why a text is not what a form asks for; an empty one is not asked."""
+    for one in asked if text else ():
+        pattern = readable(one.pattern)
+        if pattern is None:
+            told = (
+                f"must fit the pattern {one.pattern}, which only Perl can read; write the field in "
+                "OTOBO, or give it a pattern that Python reads, too"
+            )
+            return "no_match", told
+        if pattern.search(text) is None:
+            said = f" ({one.message})" if one.message else ""
+            return "no_match", f"must fit the pattern {one.pattern}{said}"
+    return None
 
 
 def _problem_of_text(

@@ -15,6 +15,7 @@ Refusal: TypeAlias = Literal[
     "duplicate_email",
     "duplicate_login",
     "invalid_customer",
+    "no_match",
     "no_password_column",
     "not_a_choice",
     "not_a_date",

@@ -104,6 +104,7 @@ ERRORS: Mapping[str, str] = {
     "duplicate_email": "a customer user has this email address already",
     "duplicate_login": "a customer user of some source has this login already",
     "invalid_customer": "the customer exists and is not valid",
+    "no_match": "the value does not fit a pattern of the dynamic field, or only Perl can tell",
     "no_password_column": "the source's Map has no UserPassword, so it keeps no passwords",
     "not_a_choice": "the value is none of those that can be chosen",
     "not_a_date": "the value is no date of the form that the field takes",

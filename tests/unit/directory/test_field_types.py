@@ -74,3 +74,48 @@ def test_a_config_is_read_as_texts() -> None:
     assert found == Definition(7, "Dropdown", several=True, choices={"1": "no", "yes": "2.50"})
     assert found.indexed
     assert not definition(7, "Multiselect", "").indexed
+
+
+def asking(*patterns: str, kind: str = "Text") -> Definition:
+    listed = "".join(f"- Value: '{one}'\n  ErrorMessage: Digits only.\n" for one in patterns)
+    return definition(7, kind, f"---\nMultiValue: 1\nRegExList:\n{listed}")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits", "misfit"),
+    [
+        (r"^\d+$", "12\n", "1a"),
+        (r"^\d+\z", "12", "12\n"),
+        (r"\A\d+\Z", "12\n", "12\n\n"),
+        (r"b", "abc", "ac"),
+        (r"(?i)^[:/]X$", "/x", "x"),
+        (r"^\\z", r"\z", "z"),
+    ],
+)
+def test_a_text_must_fit_the_patterns_as_perl_reads_them(
+    pattern: str, fits: str, misfit: str
+) -> None:
+    found = asking(".", pattern)
+
+    assert problem(found, "Room", (fits, "")) is None
+    told = problem(found, "Room", (fits, misfit))
+    assert told == ("no_match", f"must fit the pattern {pattern} (Digits only.)")
+    assert problem(found, "Room", ()) is None
+
+
+@pytest.mark.parametrize("pattern", [r"^\p{L}+$", r"^[[:alpha:]]+$", r"^\h", r"\v", "(", "[a--b]"])
+def test_a_pattern_that_only_perl_can_read_lets_nothing_pass(pattern: str) -> None:
+    told = problem(asking(pattern), "Room", ("a",))
+
+    assert told is not None
+    assert told[0] == "no_match"
+    assert "which only Perl can read" in told[1]
+    assert problem(asking(pattern), "Room", ("",)) is None
+
+
+@pytest.mark.parametrize(
+    "config", ["RegExList: []", "RegExList: ''", "RegExList:\n- x\n- Value: ''"]
+)
+def test_who_asks_for_nothing_takes_all(config: str) -> None:
+    assert problem(definition(7, "TextArea", config), "Room", ("a",)) is None
+    assert problem(asking("b", kind="RichText"), "Room", ("a",)) is None
