@@ -227,3 +227,13 @@ def test_a_redis_that_is_away_holds_nothing_up_and_is_told_once(
     told = done.stderr.splitlines()
     assert len(told) == 2, done.stderr
     assert all(line.startswith("fieldfare: Redis did not do its part") for line in told)
+
+
+def test_a_password_is_made_for_nobody_yet(site: Site) -> None:
+    assert len(site("customer-user", "generate-password").stdout) == len("x" * 16 + "\n")
+    made = json.loads(site("customer-user", "generate-password", "--length", "8", "--json").stdout)
+    assert len(made["password"]) == 8
+    assert (
+        "--length"
+        in site("customer-user", "generate-password", "--length", "7", exit_code=2).stderr
+    )

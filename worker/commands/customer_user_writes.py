@@ -258,6 +258,19 @@ def set_password(
     changing.tell(told, f"The password of {told['login']} was set.", as_json=as_json)
 
 
+def generate_password(
+    length: Annotated[int, typer.Option(min=8, max=72, help="Characters.")] = 16,
+    local: Local = False,
+    as_json: Json = False,
+) -> None:
+    """Make a password of digits and letters, for nobody yet, and print it.
+
+    Example: fieldfare customer-user generate-password --length 24
+    """
+    told = call("customer_user.generate_password", {"length": length}, local=local, as_json=as_json)
+    changing.tell(told if as_json else {}, told["password"], as_json=as_json)
+
+
 def delete(login: Login, local: Local = False, as_json: Json = False) -> None:
     """Customer users cannot be deleted, since tickets name them; this says what to do instead.
 

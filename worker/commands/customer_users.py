@@ -140,6 +140,7 @@ for _command in (
     customer_user_writes.activate,
     customer_user_writes.deactivate,
     customer_user_writes.set_password,
+    customer_user_writes.generate_password,
     customer_user_writes.rename,
     customer_user_writes.delete,
     customer_user_customers.customers,

@@ -58,8 +58,8 @@ def add(
     Raises:
         Refused: read_only_source, unknown_source, unknown_field, required, not_a_choice,
             not_a_number, not_a_date, no_match, too_long, not_valid_utf8, wrong_email,
-            duplicate_login, duplicate_email, unknown_customer, invalid_customer, no_password_column,
-            refused_by_database, wrong_arguments.
+            duplicate_login, duplicate_email, unknown_customer, invalid_customer,
+            no_password_column, refused_by_database, wrong_arguments.
         SourceUnavailable: a source does not answer: it might know the login.
     """
     directory = services.directory
