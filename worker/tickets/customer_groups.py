@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, TableClause, column, inspect, select, table
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from worker.tickets import schema
-from worker.tickets.engine import for_reading, unavailable
+from worker.tickets.engine import connected, for_reading
 from worker.tickets.store import TicketDatabaseMisfit
 from worker.tickets.sysconfig import SystemSetting, read_settings
-from worker.tickets.system import is_denied
 
 SUPPORT = "CustomerGroupSupport"
 ALWAYS = "CustomerGroupAlwaysGroups"
@@ -29,7 +28,8 @@ OTHER = "CustomerGroupPermissionContext###100-CustomerID-other"
 LOGIN = "login"
 """Where access comes from that was given to the customer user; see also ``from_customer``."""
 
-NEEDED = "groups_table (or permission_groups, groups), group_customer_user, group_customer, valid"
+_NEEDED = "groups_table (or permission_groups, groups), group_customer_user, group_customer, valid"
+_DENIED = f"the database user may not read the groups; it needs SELECT on {_NEEDED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,21 +131,14 @@ class CustomerGroups:
             TicketDatabaseMisfit: the tables are not there, or may not be read.
             TicketDatabaseUnavailable: the database does not answer.
         """
-        try:
-            with self._engine.connect() as connection:
-                settings = self._settings or read_group_settings(connection)
-                known = settings or GroupSettings(support=True)
-                groups = _valid_groups(connection, self._group_table(connection))
-                given = _given_to_login(connection, login)
-                given_to_customers = _given_to_customers(connection, customer_ids)
-                led_to = {one.group_id for one in given_to_customers if one.context == known.other}
-                reachable = _customers_of(connection, led_to, known.same)
-        except SQLAlchemyError as error:
-            if isinstance(error, DBAPIError) and is_denied(error):
-                raise TicketDatabaseMisfit(
-                    f"the database user may not read the groups; it needs SELECT on {NEEDED}"
-                ) from None
-            raise unavailable(error) from error
+        with connected(self._engine, denied=_DENIED) as connection:
+            settings = self._settings or read_group_settings(connection)
+            known = settings or GroupSettings(support=True)
+            groups = _valid_groups(connection, self._group_table(connection))
+            given = _given_to_login(connection, login)
+            given_to_customers = _given_to_customers(connection, customer_ids)
+            led_to = {one.group_id for one in given_to_customers if one.context == known.other}
+            reachable = _customers_of(connection, led_to, known.same)
         return Permissions(
             settings,
             effective(known, groups, given, given_to_customers, customer_ids),
@@ -159,7 +152,7 @@ class CustomerGroups:
             if not found:
                 raise TicketDatabaseMisfit(
                     f"the ticket database has none of the tables {', '.join(schema.GROUP_TABLES)} "
-                    f"that the database user may read; it needs SELECT on {NEEDED}"
+                    f"that the database user may read; it needs SELECT on {_NEEDED}"
                 )
             self._table = found[0]
         return self._table

@@ -8,8 +8,8 @@ the three things that can be done about it: repeat, wait for the database, or gi
 import math
 import select
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from enum import Enum, auto
 from typing import Any
 
@@ -180,6 +180,28 @@ def for_reading(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
+@contextmanager
+def connected(engine: Engine, *, writing: bool = False, denied: str = "") -> Iterator[Connection]:
+    """A connection, with the database's errors as the ports know them.
+
+    Args:
+        engine: from ``ticket_engine`` or ``for_reading``.
+        writing: a transaction on it will write.
+        denied: what to say where the database user lacks a right; a fault like others if empty.
+
+    Raises:
+        TicketDatabaseUnavailable: a statement of the block failed, or there is no connection.
+        TicketDatabaseMisfit: a right is missing.
+    """
+    try:
+        with engine.connect().execution_options(**{WRITING: writing}) as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        if denied and isinstance(error, DBAPIError) and is_denied(error):
+            raise TicketDatabaseMisfit(denied) from None
+        raise unavailable(error) from error
+
+
 def _replace_closed(connection: ImpatientConnection, *_: object) -> None:
     """Have the pool open another connection where the server has closed this one.
 
@@ -282,3 +304,11 @@ def _coded(error: Exception) -> tuple[BaseException, str]:
 def unavailable(error: SQLAlchemyError) -> TicketDatabaseUnavailable:
     """The error as the port knows it."""
     return TicketDatabaseUnavailable(reason(error))
+
+
+def is_denied(error: DBAPIError) -> bool:
+    """Whether the server understood, and the user lacks the right (SQLSTATE, MySQL's codes)."""
+    original = error.orig
+    if getattr(original, "sqlstate", None) == "42501":
+        return True
+    return bool(original and original.args and original.args[0] in {1142, 1143})

@@ -6,21 +6,20 @@ short transactions under the tickets' row locks, and only the worker's own.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, func, select, text, update
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from directory.engines import WRITING
 from mapping.model import HistoryLine, HistoryType
 from worker.tickets import schema
-from worker.tickets.engine import for_reading, unavailable
+from worker.tickets.engine import connected, for_reading, is_denied
 from worker.tickets.repeating import until_it_passes
 from worker.tickets.store import TicketDatabaseMisfit
-from worker.tickets.system import TicketSystem, is_denied, read_system
+from worker.tickets.system import TicketSystem, read_system
 from worker.tickets.writing import lock_tickets
 
 WINDOW = 50_000
@@ -53,7 +52,7 @@ class Erasing:
             TicketDatabaseMisfit: they may not; says what is to be granted.
             TicketDatabaseUnavailable: the database does not answer.
         """
-        with self._connect(writing=True) as connection:
+        with connected(self._engine, writing=True) as connection:
             try:
                 connection.execute(_MAY_OVERWRITE)
             except DBAPIError as error:
@@ -78,7 +77,7 @@ class Erasing:
         """
         ticket, line = schema.ticket.c, schema.ticket_history.c
         wanted = sorted(logins)
-        with self._connect() as connection:
+        with connected(self._reading) as connection:
             has = select(ticket.id, ticket.customer_user_id).where(
                 ticket.customer_user_id.in_(wanted)
             )
@@ -107,7 +106,7 @@ class Erasing:
         """
         line = schema.ticket_history.c
         found: dict[int, list[HistoryLine]] = defaultdict(list)
-        with self._connect() as connection:
+        with connected(self._reading) as connection:
             system = self._read_system(connection)
             types = {
                 system.type_id(one): one
@@ -154,15 +153,6 @@ class Erasing:
         if self._system is None:
             self._system = read_system(connection, self._worker_user)
         return self._system
-
-    @contextmanager
-    def _connect(self, *, writing: bool = False) -> Iterator[Connection]:
-        engine = self._engine if writing else self._reading
-        try:
-            with engine.connect().execution_options(**{WRITING: writing}) as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise unavailable(error) from error
 
 
 def _write(

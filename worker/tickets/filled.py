@@ -26,10 +26,9 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.exc import SQLAlchemyError
 
 from worker.tickets import schema
-from worker.tickets.engine import unavailable
+from worker.tickets.engine import connected
 from worker.tickets.selection import OPEN_TYPES, WINDOW, Scope, TicketIndex, matching
 
 SPAN = 20_000
@@ -97,18 +96,15 @@ class FilledFields:
         """
         tickets: Counter[Group] = Counter()
         filled: Counter[tuple[Group, str]] = Counter()
-        try:
-            with self._engine.connect() as connection:
-                group = _grouping(connection)
-                names = _field_names(connection, fields)
-                for within, reached in _stretches(scope, TicketIndex(self._engine)):
-                    for row in connection.execute(_tickets(scope, within)):
-                        tickets[group(row)] += row.tickets
-                    for row in connection.execute(_filled(scope, within, names)) if names else ():
-                        filled[group(row), names[row.field_id]] += row.tickets
-                    progress(reached, scope.last)
-        except SQLAlchemyError as error:
-            raise unavailable(error) from error
+        with connected(self._engine) as connection:
+            group = _grouping(connection)
+            names = _field_names(connection, fields)
+            for within, reached in _stretches(scope, TicketIndex(self._engine)):
+                for row in connection.execute(_tickets(scope, within)):
+                    tickets[group(row)] += row.tickets
+                for row in connection.execute(_filled(scope, within, names)) if names else ():
+                    filled[group(row), names[row.field_id]] += row.tickets
+                progress(reached, scope.last)
         progress(scope.last, scope.last)
         return Filled(tickets, filled)
 
@@ -123,12 +119,9 @@ class FilledFields:
         """
         ticket = schema.ticket.c
         statement = select(ticket.id, *_parts()).where(ticket.id.in_(sorted(ticket_ids)))
-        try:
-            with self._engine.connect() as connection:
-                group = _grouping(connection)
-                return {row.id: group(row) for row in connection.execute(statement)}
-        except SQLAlchemyError as error:
-            raise unavailable(error) from error
+        with connected(self._engine) as connection:
+            group = _grouping(connection)
+            return {row.id: group(row) for row in connection.execute(statement)}
 
 
 def holds_something() -> ColumnElement[bool]:

@@ -11,11 +11,10 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from sqlalchemy import Engine, Select, and_, case, func, literal_column, or_, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from mapping.model import HistoryType
 from worker.tickets import schema
-from worker.tickets.engine import unavailable
+from worker.tickets.engine import connected
 from worker.tickets.system import TicketSystem, read_system
 
 NAME_LENGTH = 200
@@ -119,22 +118,19 @@ class HistoryLog:
             TicketDatabaseUnavailable: the database does not answer.
             TicketDatabaseMisfit: it lacks history types, or the worker's user.
         """
-        try:
-            with self._engine.connect() as connection:
-                if self._system is None:
-                    self._system = read_system(connection, self._worker_user)
-                types = {self._system.type_id(name): name for name in _HAPPENINGS}
-                lines = connection.execute(
-                    _window(sorted(types), since_time, after_id, page_after).limit(limit)
-                ).all()
-                newest = {
-                    row.ticket_id: row
-                    for row in connection.execute(
-                        _newest({row.ticket_id for row in lines}, self._system)
-                    )
-                }
-        except SQLAlchemyError as error:
-            raise unavailable(error) from error
+        with connected(self._engine) as connection:
+            if self._system is None:
+                self._system = read_system(connection, self._worker_user)
+            types = {self._system.type_id(name): name for name in _HAPPENINGS}
+            lines = connection.execute(
+                _window(sorted(types), since_time, after_id, page_after).limit(limit)
+            ).all()
+            newest = {
+                row.ticket_id: row
+                for row in connection.execute(
+                    _newest({row.ticket_id for row in lines}, self._system)
+                )
+            }
         return tuple(
             Happening(
                 id=row.id,
@@ -168,11 +164,8 @@ class HistoryLog:
             .order_by(line.create_time, line.id)
             .limit(1)
         )
-        try:
-            with self._engine.connect() as connection:
-                return connection.execute(statement).scalar() or 0
-        except SQLAlchemyError as error:
-            raise unavailable(error) from error
+        with connected(self._engine) as connection:
+            return connection.execute(statement).scalar() or 0
 
     def database_now(self) -> str:
         """The database's own clock, as the ticket system would write it now.
@@ -187,11 +180,8 @@ class HistoryLog:
             "sqlite": "CURRENT_TIMESTAMP",
             "postgresql": "CAST(date_trunc('second', now() AT TIME ZONE 'UTC') AS TEXT)",
         }.get(self._engine.dialect.name, "CAST(UTC_TIMESTAMP() AS CHAR)")
-        try:
-            with self._engine.connect() as connection:
-                text: str = connection.execute(select(literal_column(clock))).scalar_one()
-        except SQLAlchemyError as error:
-            raise unavailable(error) from error
+        with connected(self._engine) as connection:
+            text: str = connection.execute(select(literal_column(clock))).scalar_one()
         return stamp(datetime.fromisoformat(text).replace(tzinfo=UTC), self._zone)
 
 

@@ -6,18 +6,16 @@ have the old login. Who is cut off calls again, and goes on with the tickets tha
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from functools import cache, partial
 
 from sqlalchemy import Connection, Engine, TextClause, bindparam, func, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from directory.engines import WRITING
 from directory.folding import fold
 from mapping.model import HistoryType
 from worker.tickets import schema
-from worker.tickets.engine import for_reading, unavailable
+from worker.tickets.engine import connected, for_reading
 from worker.tickets.history import NAME_LENGTH, stamp, utc_now
 from worker.tickets.lists import bound, statement
 from worker.tickets.repeating import until_it_passes
@@ -91,7 +89,7 @@ class TicketMoves:
         lower = func.lower(ticket.customer_user_id)
         # Not DISTINCT: MariaDB would give one spelling for all.
         spelt = select(ticket.customer_user_id).where(lower == func.lower(login))
-        with self._connect() as connection:
+        with connected(self._reading) as connection:
             last = connection.execute(select(func.max(ticket.id))).scalar() or 0
             # No index knows of capital letters, so all tickets are looked through, part by part.
             for start in range(0, last, WINDOW):
@@ -110,7 +108,7 @@ class TicketMoves:
             .order_by(id_ + 0)
             .limit(PORTION)
         )
-        with self._connect() as connection:
+        with connected(self._reading) as connection:
             return connection.execute(tickets).scalars().all()
 
     def _moved(self, ids: Sequence[int], spellings: Collection[str], new: str) -> Sequence[int]:
@@ -121,14 +119,6 @@ class TicketMoves:
             with connection.begin():
                 now = stamp(self._now(), self._zone)
                 return _write(connection, self._system, ids, spellings, new, now)
-
-    @contextmanager
-    def _connect(self) -> Iterator[Connection]:
-        try:
-            with self._reading.connect() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise unavailable(error) from error
 
 
 def _write(  # noqa: PLR0913, PLR0917 - what is to be written, where, for whom and when

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, Select, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from mapping.model import HistoryType
 from worker.tickets import schema
-from worker.tickets.engine import unavailable
+from worker.tickets.engine import connected
 from worker.tickets.history import CUT, FIELD_MARK, OLD_MARK, VALUE_MARK
 from worker.tickets.system import TicketSystem, read_system
 
@@ -80,12 +79,9 @@ class FieldPast:
             TicketDatabaseUnavailable: the database does not answer.
             TicketDatabaseMisfit: it lacks history types, or the worker's user.
         """
-        try:
-            with self._engine.connect() as connection:
-                system = read_system(connection, self._worker_user)
-                rows = connection.execute(_lines(system, ticket_id)).all()
-        except SQLAlchemyError as error:
-            raise unavailable(error) from error
+        with connected(self._engine) as connection:
+            system = read_system(connection, self._worker_user)
+            rows = connection.execute(_lines(system, ticket_id)).all()
         return [
             FieldLine(id_, time or "", by, login or "", by == system.worker_id, name)
             for id_, time, by, login, name in rows

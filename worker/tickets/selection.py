@@ -10,8 +10,7 @@ own indexes lead to them.
 """
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
@@ -27,15 +26,17 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from worker.tickets import schema
-from worker.tickets.engine import unavailable
-from worker.tickets.store import TicketDatabaseMisfit
-from worker.tickets.system import is_denied
+from worker.tickets.engine import connected
 
 OPEN_TYPES = ("new", "open", "pending auto", "pending reminder")
 """State types of tickets that are not done with, as OTOBO ships Ticket::ViewableStateType."""
+
+_DENIED = (
+    "the database user may not read all that tickets are chosen by; it needs SELECT on ticket, "
+    "queue, ticket_state, ticket_state_type, dynamic_field and dynamic_field_value"
+)
 
 WINDOW = 50_000
 """Ids of tickets that one statement looks through at most."""
@@ -146,7 +147,7 @@ class TicketIndex:
             TicketDatabaseMisfit: a table may not be read.
             TicketDatabaseUnavailable: the database does not answer.
         """
-        with self._connect() as connection:
+        with connected(self._engine, denied=_DENIED) as connection:
             queues = _ids(connection, schema.queue, "queue", selection.queues)
             return Scope(
                 last=connection.execute(select(func.max(schema.ticket.c.id))).scalar() or 0,
@@ -193,7 +194,7 @@ class TicketIndex:
         else:
             end = min(after + WINDOW, scope.last)
             statement = statement.where(id_ > after, id_ <= end).order_by(id_)
-        with self._connect() as connection:
+        with connected(self._engine, denied=_DENIED) as connection:
             ids = tuple(connection.execute(statement).scalars())
         if scope.tickets is None and len(ids) == most:
             end = ids[-1]
@@ -219,25 +220,9 @@ class TicketIndex:
                 id_.between(start + 1, min(start + WINDOW, scope.last))
                 for start in range(0, scope.last, WINDOW)
             ]
-        with self._connect() as connection:
+        with connected(self._engine, denied=_DENIED) as connection:
             found = (connection.execute(counted.where(part)).scalar() for part in parts)
             return sum(one or 0 for one in found)
-
-    @contextmanager
-    def _connect(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as connection:
-                yield connection
-        except DBAPIError as error:
-            if is_denied(error):
-                raise TicketDatabaseMisfit(
-                    "the database user may not read all that tickets are chosen by; it needs "
-                    "SELECT on ticket, queue, ticket_state, ticket_state_type, dynamic_field and "
-                    "dynamic_field_value"
-                ) from None
-            raise unavailable(error) from error
-        except SQLAlchemyError as error:
-            raise unavailable(error) from error
 
 
 def matching(scope: Scope) -> Select[Any]:

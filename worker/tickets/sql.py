@@ -6,8 +6,7 @@ ticket system besides.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from sqlalchemy import Connection, Engine, text
@@ -16,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from directory.engines import WRITING
 from mapping.model import DynamicField, Labels, Plan, TicketState
 from worker.tickets.agents import agent_labels
-from worker.tickets.engine import Fault, for_reading, kind_of, reason, unavailable
+from worker.tickets.engine import Fault, connected, for_reading, kind_of, reason
 from worker.tickets.history import stamp, utc_now
 from worker.tickets.interference import find_conflicts, take_back
 from worker.tickets.reading import Definitions, read_tickets
@@ -81,7 +80,7 @@ class SqlTicketStore:
             TicketDatabaseMisfit: what is missing, and what to do.
             TicketDatabaseUnavailable: the database does not answer.
         """
-        with self._connect() as connection:
+        with connected(self._reading) as connection:
             check_tables(connection)
             self._known = read_system(connection, self._worker_user)
 
@@ -94,14 +93,14 @@ class SqlTicketStore:
         """
         if self._known is not None:
             return self._known.worker_id  # without the ping that a connection costs
-        with self._connect() as connection:
+        with connected(self._reading) as connection:
             return self._system(connection).worker_id
 
     def load(self, ticket_ids: Sequence[int], field_names: Collection[str]) -> Loaded:
         """Read tickets; see ``TicketStore.load``."""
         tickets: dict[int, TicketState] = {}
         fields: dict[str, DynamicField] = {}
-        with self._connect() as connection:
+        with connected(self._reading) as connection:
             system = self._system(connection)
             for start in range(0, len(ticket_ids), LOAD_SIZE):
                 part = read_tickets(
@@ -127,7 +126,7 @@ class SqlTicketStore:
 
     def newest_row_id(self) -> int:
         """The highest id of all value rows; see ``TicketStore.newest_row_id``."""
-        with self._connect() as connection:
+        with connected(self._reading) as connection:
             newest = connection.execute(NEWEST_ROW).scalar()
         return int(newest or 0)
 
@@ -137,11 +136,11 @@ class SqlTicketStore:
         keys = sorted(added)
         for start in range(0, len(keys), LOAD_SIZE):
             part: Added = {key: added[key] for key in keys[start : start + LOAD_SIZE]}
-            with self._connect() as connection:
+            with connected(self._reading) as connection:
                 part = doubtful(connection, self._system(connection), part)
             if not part:
                 continue
-            with self._connect(writing=True) as connection:
+            with connected(self._engine, writing=True) as connection:
                 system = self._system(connection, writing=True)
                 with connection.begin():
                     part = overruled(connection, system, part)
@@ -155,7 +154,7 @@ class SqlTicketStore:
         ids = {int(key) for kind, key in references if kind == AGENT and key.isdecimal()}
         if not ids:
             return {}
-        with self._connect() as connection:
+        with connected(self._reading) as connection:
             named = agent_labels(connection, ids)
         return {
             (kind, key): named[int(key)]
@@ -211,10 +210,10 @@ class SqlTicketStore:
         """Look once more after COMMIT where rows were added, and tell which fields stand."""
         taken: Mapping[tuple[int, int], frozenset[int]] = {}
         if written.beside:  # else not even a connection is needed, nor the ping that it costs
-            with self._connect() as connection:
+            with connected(self._reading) as connection:
                 taken = take_back(connection, written.beside)
         if taken:
-            with self._connect(writing=True) as connection, connection.begin():
+            with connected(self._engine, writing=True) as connection, connection.begin():
                 delete_values(connection, (id_ for ids in taken.values() for id_ in ids))
         added: dict[int, dict[int, frozenset[int]]] = defaultdict(dict)
         for (ticket_id, field_id), ids in written.beside.items():
@@ -234,7 +233,7 @@ class SqlTicketStore:
         }
 
     def _find_conflicts(self, plans: Sequence[Plan]) -> Mapping[int, Conflict]:
-        with self._connect() as connection:
+        with connected(self._reading) as connection:
             return find_conflicts(connection, self._system(connection), plans)
 
     def _system(self, connection: Connection, *, writing: bool = False) -> TicketSystem:
@@ -243,13 +242,3 @@ class SqlTicketStore:
             if writing:
                 connection.rollback()
         return self._known
-
-    @contextmanager
-    def _connect(self, *, writing: bool = False) -> Iterator[Connection]:
-        """A connection, with the database's errors as the port knows them."""
-        engine = self._engine if writing else self._reading
-        try:
-            with engine.connect().execution_options(**{WRITING: writing}) as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise unavailable(error) from error

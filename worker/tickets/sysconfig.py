@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 from sqlalchemy.exc import DBAPIError
 
 from worker.tickets import schema
-from worker.tickets.system import is_denied
+from worker.tickets.engine import is_denied
 
 EVENT_MODULES = "Ticket::EventModulePost###"
 DEFAULTS = "Ticket::TicketDynamicFieldDefault###"

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError
 from mapping.model import HistoryType
 from worker.tickets import schema
 from worker.tickets.agents import worker_user_id
+from worker.tickets.engine import is_denied
 from worker.tickets.store import TicketDatabaseMisfit
 
 _USED: Mapping[Table, str] = {
@@ -121,14 +122,6 @@ def check_tables(connection: Connection) -> None:
             connection.rollback()
             _check_columns(connection, table, names)
             raise
-
-
-def is_denied(error: DBAPIError) -> bool:
-    """Whether the server understood, and the user lacks the right (SQLSTATE, MySQL's codes)."""
-    original = error.orig
-    if getattr(original, "sqlstate", None) == "42501":
-        return True
-    return bool(original and original.args and original.args[0] in {1142, 1143})
 
 
 def _check_columns(connection: Connection, table: Table, names: str) -> None:
