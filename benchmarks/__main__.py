@@ -263,9 +263,10 @@ def resync_memory(run: Run, database: Database, redis_url: str) -> None:
     system.grow_mixed(all_)
     system.fill("0")
     away = {**world.sql_source(), "url": "postgresql+psycopg://nobody@127.0.0.1:1/crm"}
-    config = run.config(system, redis_url, world.sql_source(), away)
+    goes_on = {"wait_for_source": 0}
+    config = run.config(system, redis_url, world.sql_source(), away, resync=goes_on)
     job, (first, last) = resync.memory(config, redis_url, some, run.log)
-    run.say(f"  it holds {first / 2**20:.1f} MiB, then {last / 2**20:.1f} MiB; {job.counts}")
+    run.say(f"  it holds {first / 2**20:.1f} MiB, then {last / 2**20:.1f} MiB; {job.left:,} left")
     run.figures.append(
         Figure("resync_memory_growth", round(last / first - 1, 4), "of the memory after the first")
     )
@@ -332,6 +333,12 @@ def measure(run: Run, parts: Sequence[str], share: float) -> None:
             admins(run, database, redis.url)
 
 
+def kept(earlier: Sequence[Figure]) -> list[Figure]:
+    """The figures of an earlier run that a full run does not measure anew."""
+    long = frozenset[str]().union(*LONG.values())
+    return [one for one in earlier if one.name in long]
+
+
 def main() -> int:
     """Measure; returns 1 where a figure is not as good as it must be."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -357,9 +364,7 @@ def main() -> int:
     show(run.figures)
     path = arguments.results / "latest.jsonl"
     earlier = read(path) if path.exists() else []
-    long = frozenset().union(*LONG.values())
-    kept = earlier if arguments.only else [one for one in earlier if one.name in long]
-    figures = merged(kept, run.figures)
+    figures = merged(earlier if arguments.only else kept(earlier), run.figures)
     write(path, figures)
     if arguments.results == RESULTS:
         PAGE.write_text(put_into(PAGE.read_text(), markdown(figures)))

@@ -20,7 +20,7 @@ from benchmarks.growth import HOUR
 from benchmarks.processes import resident_bytes
 from benchmarks.rates import resync_worker
 from tests.otobo import WORKER
-from worker import bootstrap, heartbeat, jobs
+from worker import bootstrap, heartbeat, jobs, tally
 from worker.job_runs import start
 from worker.resync_request import request
 from worker.settings import load
@@ -125,7 +125,9 @@ def memory(config: Path, redis_url: str, some: int, log: Path) -> tuple[jobs.Job
         held.append(resident_bytes(worker.family()))
         worker.until(lambda: read(client, job_id).state == "done", "the resync", patience=HOUR)
         held.append(resident_bytes(worker.family()))
-        return read(client, job_id), held
+        job = read(client, job_id)
+    assert tally.report(job.counts).seen == job.total, job.counts
+    return job, held
 
 
 def read(client: redis.Redis, job_id: int) -> jobs.Job:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import kept
 from benchmarks.figures import (
     BEGIN,
     END,
@@ -59,6 +60,12 @@ def test_what_is_measured_alone_leaves_the_other_figures_as_they_are() -> None:
     again, new = Figure("idle_cost", 60.0, "CPU seconds per hour"), Figure("admin_list", 9.0, "ms")
 
     assert merged(earlier, [again, new]) == [NOOP, again, new]
+
+
+def test_a_full_run_keeps_what_is_measured_by_itself_alone() -> None:
+    long = Figure("resync_memory_growth", 0.05, "of the memory after the first")
+
+    assert kept([NOOP, long]) == [long]
 
 
 def test_only_the_table_of_the_page_is_replaced() -> None:
