@@ -115,6 +115,16 @@ class SlapdServer(Server):
         with self._connect() as connection:
             _add(connection, dn, attrs)
 
+    def replace(self, dn: str, attrs: Mapping[str, object]) -> None:
+        """Give an entry other values of some attributes.
+
+        Raises:
+            ServerFailed: the server refuses it, with the server's reason.
+        """
+        with self._connect() as connection:
+            changes = {name: [(ldap3.MODIFY_REPLACE, [value])] for name, value in attrs.items()}
+            _check(dn, connection.modify(dn, changes))
+
     def load(self, ldif: str) -> None:
         """Add entries many at a time, with the server stopped for as long as it takes."""
         self.stop()
