@@ -21,6 +21,7 @@ from worker.call_errors import MAY_BE_DONE
 from worker.customer_user_values import touched
 from worker.events import CustomerCompanyChanged, CustomerUserChanged, DirectoryEvent
 from worker.handlers.changes import Change
+from worker.named import all_logins, cut, named
 from worker.services import Services
 from worker.tickets.otobo_cache import OtoboCacheError, customer_types, customer_user_types
 
@@ -66,9 +67,9 @@ def before(arguments: Mapping[str, Any], call: str, who: str, services: Services
     line = audit.Line(
         who=who,
         call=call,
-        customer_users=_all_logins(arguments),
-        customers=_named(arguments, "customer_id", "CustomerID"),
-        source=_text(arguments.get("source")),
+        customer_users=all_logins(arguments),
+        customers=named(arguments, "customer_id", "CustomerID"),
+        source=cut(arguments.get("source")),
         outcome=audit.UNKNOWN,
     )
     try:
@@ -123,9 +124,9 @@ def of_nothing(  # noqa: PLR0913, PLR0917 - what is known of a call
         who=who,
         call=call,
         customer_users=(
-            _all_logins(arguments) if may_be_done else _named(arguments, "login", "UserLogin")
+            all_logins(arguments) if may_be_done else named(arguments, "login", "UserLogin")
         ),
-        customers=_named(arguments, "customer_id", "CustomerID"),
+        customers=named(arguments, "customer_id", "CustomerID"),
         source=str(told.get("source") or ""),
         fields=(str(told["field"]),) if told.get("field") else (),
         outcome=told.get("error") or NOTHING,
@@ -285,32 +286,3 @@ def _log(line: audit.Line) -> None:
         outcome=line.outcome,
         writes=line.writes,
     )
-
-
-_LONGEST = 200
-
-
-def _named(arguments: Mapping[str, Any], argument: str, variable: str) -> tuple[str, ...]:
-    """Whom a call that came to nothing was about, as far as it says so; cut."""
-    named = _text(arguments.get(argument, _of(arguments.get("values"), variable)))
-    return (named,) if named else ()
-
-
-def _all_logins(arguments: Mapping[str, Any]) -> tuple[str, ...]:
-    """All whom a call may write of, as far as it says so: the new login, too, and each row's."""
-    rows = arguments.get("rows")
-    named = [
-        arguments.get("login"),
-        arguments.get("new_login"),
-        _of(arguments.get("values"), "UserLogin"),
-        *(_of(row, "UserLogin") for row in (rows if isinstance(rows, list) else ())),
-    ]
-    return tuple(dict.fromkeys(filter(None, map(_text, named))))
-
-
-def _of(values: object, variable: str) -> object:
-    return values.get(variable) if isinstance(values, Mapping) else None
-
-
-def _text(value: object) -> str:
-    return value[:_LONGEST] if isinstance(value, str) else ""
