@@ -8,6 +8,7 @@ there are as many as wanted.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import psycopg
@@ -120,10 +121,14 @@ def find_in_table(
     def work(connection: Connection) -> Sequence[sqlalchemy.Row[Any]]:
         in_order = _in_order(database, connection, table, query)
         times = time_columns(connection, table.table) if spans else {}
-        place = _Place(table, backend, wide, in_order, times, _writes_times(connection))
-        statement, parameters = _statement(place, query, valid)
+        place = _Place(
+            table, backend, wide, in_order, tuple(times.items()), _writes_times(connection)
+        )
+        made = _list_statement if query.condition == ANYBODY else _statement
+        statement = made(place, query, wanted, valid_given=valid is not None)
+        parameters = {} if valid is None else {"valid": sent(sorted(valid), backend)}
         with nullcontext() if _by_index(query, place) else _planned_for_a_search(connection):
-            return connection.execute(statement.limit(wanted), parameters).all()
+            return connection.execute(statement, parameters).all()
 
     while True:
         try:
@@ -210,7 +215,7 @@ class _Place:
     backend: str
     wide: bool
     in_order: frozenset[str]
-    times: Mapping[str, bool]
+    times: tuple[tuple[str, bool], ...]
     writes_times: bool
 
 
@@ -234,22 +239,25 @@ def _writes_times(connection: Connection) -> bool:
     return (driver.info.parameter_status("DateStyle") or "").startswith("ISO")
 
 
-def _statement(
-    place: _Place, query: Query, valid: frozenset[str] | None
-) -> tuple[Select[Any], Mapping[str, Any]]:
-    """The rows that may be wanted, in the order wanted, and the statement's parameters."""
+def _statement(place: _Place, query: Query, limit: int | None, *, valid_given: bool) -> Select[Any]:
+    """The rows that may be wanted, in the order wanted.
+
+    Args:
+        place: where it is asked.
+        query: what is asked.
+        limit: most rows; None for all.
+        valid_given: the ids that mean valid come as the parameter ``valid``.
+    """
     table, backend = place.table, place.backend
     columns = [_read(name, place) for name in table.columns]
     statement = sqlalchemy.select(*columns).select_from(from_table(table.table))
-    parameters: dict[str, Any] = {}
     condition = preselection(query.condition, in_table=True)
     if condition != ANYBODY:
         statement = statement.where(_rendered(condition, place))
-    if query.valid_only and table.validity and valid is None:
+    if query.valid_only and table.validity and not valid_given:
         statement = statement.where(column(table.validity).in_(VALID_IDS))
-    if valid is not None:
+    if valid_given:
         statement = statement.where(one_of(column(table.validity), "valid", backend))
-        parameters["valid"] = sent(sorted(valid), backend)
     if backend in SORTS_AS_WE_DO:
         for order in query.order:
             text = as_text(order.field, backend)
@@ -257,7 +265,11 @@ def _statement(
                 text = sqlalchemy.func.coalesce(text, "")
             key = text if order.field in place.in_order else _binary(text, backend)
             statement = statement.order_by(key.desc() if order.descending else key)
-    return statement, parameters
+    return statement.limit(limit)
+
+
+_list_statement = lru_cache(maxsize=64)(_statement)
+"""Lists are asked for again and again, by the same statement."""
 
 
 def _read(name: str, place: _Place) -> ColumnElement[Any]:
@@ -281,8 +293,8 @@ def _rendered(condition: Condition, place: _Place) -> ColumnElement[bool]:
         case OneOf(name, texts):
             sendable = sorted(text for text in texts if _sendable(text, wide=place.wide))
             return as_text(name, place.backend).in_(sendable)
-        case Between(name) if name in place.times:
-            return in_span(condition, days=place.times[name])
+        case Between(name) if name in (times := dict(place.times)):
+            return in_span(condition, days=times[name])
         case _:
             return sqlalchemy.true()
 
