@@ -21,6 +21,7 @@ from directory.finding import (
     find_login,
     find_term,
 )
+from directory.model import Found
 from directory.search import (
     ANYBODY,
     Condition,
@@ -324,6 +325,32 @@ def customer_users(ticket_database: str) -> Iterator[SqlSource]:
     )
     yield SqlSource(config, lambda: engine)
     engine.dispose()
+
+
+def test_customer_users_of_a_list_are_those_of_a_look_up(
+    customer_users: SqlSource, ticket_database: str
+) -> None:
+    settings: list[Mapping[str, Any]] = [{}]
+    if ticket_database.startswith("postgresql"):
+        settings.append({"options": "-c DateStyle=German"})
+    query = Query(valid_only=False, order=(Order("login"),), limit=3)
+    for arguments in settings:
+        engine = sqlalchemy.create_engine(
+            ticket_database, poolclass=sqlalchemy.NullPool, connect_args=dict(arguments)
+        )
+        source = SqlSource(customer_users.config, lambda engine=engine: engine)  # type: ignore[misc]
+
+        listed = source.search(query).customer_users
+        answers = source.find(["away", "in", "out"])
+
+        looked_up = {
+            login: dict(answer.customer_user.attributes)
+            for login, answer in answers.items()
+            if isinstance(answer, Found)
+        }
+        assert {user.login: dict(user.attributes) for user in listed} == looked_up
+        assert listed[1].attributes["ChangeTime"] == "2024-01-15 12:00:00"
+        engine.dispose()
 
 
 def test_valid_customer_users_alone_are_found_unless_invalid_ones_are_wanted(

@@ -15,7 +15,7 @@ def test_rows_have_the_names_wanted_and_no_nulls() -> None:
         {"UserLogin": "jdoe", "N": "7", "T": "2026-11-01 12:00:00"},
         {"UserLogin": "anna", "Email": "anna@cust.test"},
     ]
-    assert columns.height == 2  # noqa: PLR2004 - as given
+    assert columns.height == 2
     assert columns.with_nulls == {"email", "number", "since"}
 
 
