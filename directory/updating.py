@@ -194,7 +194,7 @@ def _objection(
     logins = unusable_logins(directory.sources, source, renamed)
 
     def customer(one: Planned) -> str:
-        return str(one.edit.values.get(CUSTOMER_ID) or "")
+        return str(one.edit.values.get(CUSTOMER_ID, ""))
 
     customers = unusable_customers(
         directory.companions.companies,

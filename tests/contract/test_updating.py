@@ -120,6 +120,15 @@ def test_edits_of_a_batch_are_made_or_refused_one_by_one(world: World) -> None:
     assert world.row("e")["email"] == "E@cust.test"
 
 
+def test_a_number_is_a_customer_id_like_any_other(world: World) -> None:
+    world.add("jane")
+
+    (result,) = updated(world, Edit("jane", {"UserCustomerID": 0}))
+
+    assert code(result) == ("unknown_customer", "UserCustomerID")
+    assert world.row("jane")["customer_id"] == "acme"
+
+
 def test_who_was_of_a_customer_that_is_invalid_by_now_can_be_changed(world: World) -> None:
     world.add("jane", customer_id="gone")
 
