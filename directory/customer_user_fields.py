@@ -17,6 +17,7 @@ from directory.field_types import Definition, definition, is_held, problem, rows
 from directory.map_values import Place, Texts, refused
 from directory.membership import one_of, sent
 from directory.refusals import Refused
+from directory.transactions import savepoint
 from directory.values import to_text
 
 OBJECT_TYPE = "CustomerUser"
@@ -138,7 +139,7 @@ def _give_numbers(connection: Connection, logins: Sequence[str]) -> dict[str, in
     for login in logins:
         values = {"object_name": login, "object_type": OBJECT_TYPE}
         try:
-            with connection.begin_nested():
+            with savepoint(connection):
                 connection.execute(sqlalchemy.insert(_OBJECT).values(values))
         except IntegrityError:
             # Somebody else gave one just now; or MariaDB takes another spelling for the same.

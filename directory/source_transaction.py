@@ -18,6 +18,7 @@ from directory.model import Attributes
 from directory.refusals import Refused
 from directory.rows import KeyedTable, Row, rows_in_transaction
 from directory.search import searchable
+from directory.transactions import savepoint
 from directory.write_sql import (
     RowGone,
     TableColumn,
@@ -127,7 +128,7 @@ class SourceTransaction:
 
             def ask(batch: Sequence[str], table: KeyedTable = table) -> None:
                 try:
-                    with self.connection.begin_nested():
+                    with savepoint(self.connection):
                         rows = rows_in_transaction(self.database, self.connection, table, batch)
                 except DBAPIError as error:
                     raise DatabaseFault(describe(error), error) from None

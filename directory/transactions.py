@@ -83,6 +83,25 @@ def transact(
     raise AssertionError  # the last round returns or raises
 
 
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """Take back what is done within if anything is raised, and nothing else of the transaction.
+
+    MariaDB answers a deadlock by ending all of the transaction. The savepoint is gone then, and
+    the deadlock is what is raised, not that there is no savepoint to go back to.
+    """
+    nested = connection.begin_nested()
+    try:
+        yield
+    except Exception as error:
+        try:
+            nested.rollback()
+        except DBAPIError:
+            raise error from None
+        raise
+    nested.commit()
+
+
 class _Commit:
     """Whether a commit may begin, and has: asked by two threads, decided once."""
 

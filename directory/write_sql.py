@@ -18,7 +18,7 @@ from sqlalchemy.types import NullType, String
 
 from directory.database import QUOTING, Database
 from directory.rows import split_name
-from directory.transactions import error_code
+from directory.transactions import error_code, savepoint
 from directory.writing import Author
 
 K = TypeVar("K", bound=Hashable)
@@ -207,7 +207,7 @@ def _in_halves(
     while waiting:
         part = waiting.pop(0)
         try:
-            with connection.begin_nested():
+            with savepoint(connection):
                 write(part)
         except (DBAPIError, RowGone) as error:
             if isinstance(error, DBAPIError) and not _is_a_rows(error):

@@ -18,7 +18,7 @@ from directory.refusals import Refused
 from directory.source import WritableSource
 from directory.source_transaction import SourceTransaction
 from directory.sql import SqlSource
-from directory.transactions import BUSY
+from directory.transactions import BUSY, savepoint
 from tests.contract.customer_users import AUTHOR
 from tests.contract.proxy import Line
 from tests.contract.sql_source import SqlDirectory
@@ -380,6 +380,29 @@ def test_a_transaction_that_a_deadlock_ended_is_begun_again(
         with pytest.raises(SourceUnavailable):
             source.transact(work, AUTHOR)
         assert len(rounds) == 6
+    directory.close()
+
+
+def test_a_deadlock_that_took_a_savepoint_along_is_one(
+    server: PostgresqlServer | MariadbServer, tmp_path: Path
+) -> None:
+    directory = SqlDirectory(server.create_database(), server, tmp_path)
+    source = directory.source()
+    rounds: list[int] = []
+
+    def work(transaction: SourceTransaction) -> None:
+        rounds.append(1)
+        transaction.insert([row(f"u{len(rounds)}")])
+        if len(rounds) == 1:
+            with savepoint(transaction.connection):
+                transaction.connection.exec_driver_sql("ROLLBACK")  # InnoDB does it by itself
+                statement = DEADLOCK[transaction.connection.dialect.name]
+                transaction.connection.exec_driver_sql(statement)
+
+    source.transact(work, AUTHOR)
+
+    found = source.find(["u1", "u2"])
+    assert [type(answer) for answer in found.values()] == [Absent, Found]
     directory.close()
 
 
