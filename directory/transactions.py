@@ -33,7 +33,7 @@ PORTION = 100
 REPEATS = 5
 """How often a transaction is begun again that a deadlock has ended."""
 
-WAITED_TOO_LONG = frozenset({"55P03", "57014", 1969, 3024})
+WAITED_TOO_LONG = frozenset({"55P03", "57014", 1205, 1969, 3024})
 """Codes of a statement that was ended because it, or its wait for a lock, took too long."""
 
 DEADLOCKS = frozenset({"40001", "40P01", 1020, 1213})
@@ -136,7 +136,8 @@ def _whole(
         # What others have committed while we waited for our turn must be seen.
         connection.execution_options(isolation_level="READ COMMITTED")
     with _turn(connection, turn, deadline):
-        result = work(connection)
+        with _patience(HELD):
+            result = work(connection)
         commit.begin()
         connection.commit()
     return result
@@ -149,7 +150,7 @@ def _turn(connection: Connection, name: str, deadline: float) -> Iterator[None]:
         case "postgresql":
             digest = hashlib.sha256(f"fieldfare:{name}".encode()).digest()
             key = int.from_bytes(digest[:8], signed=True)
-            with _patience():
+            with _patience(BUSY):
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
             yield
         case "mysql" | "mariadb":
@@ -157,7 +158,7 @@ def _turn(connection: Connection, name: str, deadline: float) -> Iterator[None]:
             strict = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"
             connection.exec_driver_sql(strict)
             lock = {"name": f"fieldfare:{name}", "seconds": max(0.0, deadline - time.monotonic())}
-            with _patience():
+            with _patience(BUSY):
                 lock_it = text(f"SELECT GET_LOCK({_LOCK}, :seconds)")
                 taken = connection.execute(lock_it, lock).scalar()
             if taken not in {1, "1"}:
@@ -172,17 +173,19 @@ def _turn(connection: Connection, name: str, deadline: float) -> Iterator[None]:
 
 
 @contextmanager
-def _patience() -> Iterator[None]:
-    """Say in plain words that the turn never came."""
+def _patience(told: str) -> Iterator[None]:
+    """Say in plain words what was waited for in vain."""
     try:
         yield
     except DBAPIError as error:
         if error_code(error) not in WAITED_TOO_LONG:
             raise
-        raise DatabaseFault(BUSY) from None
+        raise DatabaseFault(told) from None
 
 
 BUSY = "others were writing all the time; try again"
+
+HELD = "it took too long: others hold the same rows, or the database is slow; try again"
 
 _LOCK = "SHA1(CONCAT_WS('.', DATABASE(), :name))"
 """Locks have a name for the whole server, of at most 64 characters."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event, make_url
@@ -349,6 +350,28 @@ def test_who_writes_to_a_table_waits_for_the_others(sql_directory: SqlDirectory)
     assert insert(sql_directory.source(), row("third")) == {}
     found = sql_directory.source().find(["first", "second", "third"])
     assert [type(answer) for answer in found.values()] == [Found, Absent, Found]
+
+
+def test_rows_that_somebody_else_holds_are_told_in_plain_words(
+    server: PostgresqlServer | MariadbServer, tmp_path: Path
+) -> None:
+    directory = SqlDirectory(server.create_database(), server, tmp_path)
+    limits = {"postgresql": "SET lock_timeout = 50", "mysql": "SET max_statement_time = 0.05"}
+    source = directory.source()
+    insert(source, row("jdoe"))
+
+    def work(transaction: SourceTransaction) -> None:
+        connection = transaction.connection
+        connection.exec_driver_sql(limits[connection.dialect.name])
+        transaction.read(["jdoe"], lock=True)
+
+    engine = sqlalchemy.create_engine(directory.url)
+    with engine.begin() as screen:
+        screen.exec_driver_sql("UPDATE people SET login = 'jdoe'")
+        with pytest.raises(SourceUnavailable, match="others hold the same rows"):
+            source.transact(work, AUTHOR)
+    engine.dispose()
+    directory.close()
 
 
 DEADLOCK = {
