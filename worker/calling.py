@@ -124,16 +124,19 @@ class _Waiting:
         """What the worker tells."""
         meta = self._taken()
         taken_at = time.monotonic()
+        taker = _Taker(self._client, meta, self._patience.away)
         while meta["status"] == "STARTED":
             if time.monotonic() - taken_at > self._most_seconds:
                 raise NoAnswer(f"an admin worker took the call and did not answer; {_MAY_BE_DONE}")
+            if self._away_for_a_while(taker.is_gone):
+                raise NoAnswer(f"the admin worker that took the call is gone; {_MAY_BE_DONE}")
             self._rest()
             meta = self._look() or meta
         self._client.delete(RESULT_KEY + self.id)  # it may hold a password that is told this once
         if meta["status"] == "REVOKED":
             raise NoAnswer(self._busy())
         if meta["status"] != "SUCCESS" or not isinstance(meta["result"], dict):
-            raise NoAnswer(f"the admin worker failed; its log says why. {_MAY_BE_DONE}")
+            raise NoAnswer(f"the admin worker failed, and its log says why; {_MAY_BE_DONE}")
         return meta["result"]
 
     def given_up(self) -> str:
@@ -198,6 +201,28 @@ class _Waiting:
     def _rest(self) -> None:
         time.sleep(self._pause)
         self._pause = min(self._pause * 1.5, _LONGEST_PAUSE)
+
+
+class _Taker:
+    """The worker that took a call, by its signs of life."""
+
+    def __init__(self, client: redis.Redis, meta: Mapping[str, Any], patience: float) -> None:
+        started = meta.get("result")
+        self._name = started.get("hostname") if isinstance(started, dict) else None
+        self._client = client
+        self._patience = patience
+        self._looked_at = 0.0
+        self._seen_at: float | None = None
+
+    def is_gone(self) -> bool:
+        """Whether it was alive when it took the call, and has not been for some time."""
+        now = time.monotonic()
+        if now - self._looked_at < _ASK_WHO_LIVES_EVERY:
+            return False
+        self._looked_at = now
+        if any(one.name == self._name for one in heartbeat.alive(self._client)):
+            self._seen_at = now
+        return self._seen_at is not None and now - self._seen_at > self._patience
 
 
 _NOBODY = (

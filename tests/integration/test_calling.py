@@ -131,9 +131,34 @@ def test_one_that_was_begun_and_never_answered_may_be_done(
         asked(settings)
 
 
+def test_one_whose_worker_is_gone_may_be_done(
+    client: redis.Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.calling._ASK_WHO_LIVES_EVERY", 0.0)
+    alive = heartbeat.alive
+
+    def dies(client: redis.Redis) -> Any:
+        """Its last sign of life expires after it was seen once."""
+        found = alive(client)
+        client.delete(heartbeat.PREFIX + "a")
+        return found
+
+    def take(client: redis.Redis, call: str) -> None:
+        seem_alive(client)
+        says(client, call, "STARTED", {"pid": 1, "hostname": "a"})
+
+    monkeypatch.setattr(heartbeat, "alive", dies)
+    patience = Patience(not_taken=30, nobody=30, away=0.1)
+    with (
+        taker(client, take),
+        pytest.raises(NoAnswer, match="took the call is gone; it may have been done"),
+    ):
+        asked(settings, patience)
+
+
 @pytest.mark.parametrize(
     ("status", "said"),
-    [("FAILURE", "its log says why. it may have been done"), ("REVOKED", "nothing was done")],
+    [("FAILURE", "its log says why; it may have been done"), ("REVOKED", "nothing was done")],
 )
 def test_a_worker_that_does_not_do_it_is_told(
     client: redis.Redis, settings: Settings, status: str, said: str
