@@ -158,7 +158,10 @@ def _check_choice(place: Place, entry: MapEntry, text: str) -> None:
     if choices is None and entry.variable == VALID:
         choices = {id_: name for name, id_ in place.validity.items()}
     if choices is not None and text not in choices:
-        offered = (key if key == label else f"{key} ({label})" for key, label in choices.items())
+        named = (
+            (key, label) for key, label in choices.items() if key
+        )  # an empty value always suits
+        offered = (key if key == label else f"{key} ({label})" for key, label in named)
         raise refused(place, "not_a_choice", entry, f"is one of {listed(offered)}")
 
 

@@ -28,7 +28,7 @@ MAP = [
 
 LENGTHS = {"title": 5, "first_name": 10, "login": 20, "pw": 128, "email": 150}
 
-COUNTRIES = {"de": "Germany", "at": "Austria", "fr": "fr"}
+COUNTRIES = {"": "-", "de": "Germany", "at": "Austria", "fr": "fr"}
 
 JANE: dict[str, Any] = {
     "UserFirstname": "Jane",
