@@ -148,7 +148,7 @@ def _line(label: str, hint: str, *, hidden: bool = False) -> str:
         if hidden:  # asks when nothing is shown any more, and throws away what was typed before
             return getpass(question, stream=sys.stderr)
         return console.input(question, markup=False)
-    except EOFError:
+    except (EOFError, KeyboardInterrupt):
         console.print()
         complain("nothing was written")
         raise typer.Exit(Exit.INTERRUPTED) from None
