@@ -255,8 +255,8 @@ def _rests(job: Job, token: str, awaited: Sequence[str], services: Services) -> 
     """Have a job wait for sources; whether it does, and has not waited for long enough."""
     again, most = silence.AGAIN_SECONDS, services.settings.resync.wait_for_source
     rests = jobs.rest(services.inbox.client, job, token, awaited, again=again, most=most)
-    if rests:
-        log.info("resync.rests", job=job.id, sources=list(awaited))
+    if rests and job.silent_since is None:  # said once, and not every five seconds
+        log.warning("resync.rests", job=job.id, sources=list(awaited))
     return bool(rests)
 
 

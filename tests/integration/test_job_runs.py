@@ -345,8 +345,10 @@ def test_a_job_waits_for_a_source_that_most_of_its_tickets_need(
         small_world.ticket("anna")
     job_id = begin(services)
 
-    assert not work(services), "nobody needs to look at it for some seconds"
+    with capture_logs() as logs:
+        assert not work(services), "nobody needs to look at it for some seconds"
 
+    assert [one["sources"] for one in logs if one["event"] == "resync.rests"] == [["CustomerUser"]]
     job = now(services, job_id)
     assert (job.state, job.cursor, job.left, job.awaited) == ("running", 0, 0, ("CustomerUser",))
     assert not work(services)
@@ -370,9 +372,11 @@ def test_a_job_in_this_process_waits_as_well(
         if len(told) == 2:
             hidden()
 
-    job = follow_through(begin(services, local=True), services, tell, time.pace())
+    with capture_logs() as logs:
+        job = follow_through(begin(services, local=True), services, tell, time.pace())
 
     assert job is not None
+    assert [one["event"] for one in logs].count("resync.rests") == 1
     assert seen(services, job.id) == {"written": 5}
     assert told[:3] == [("CustomerUser",), ("CustomerUser",), ()]
     assert sum(time.pauses) == 2 * silence.AGAIN_SECONDS
