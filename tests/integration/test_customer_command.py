@@ -69,6 +69,7 @@ def test_a_customer_is_shown(site: Site) -> None:
         (("add", "acme", "--name", "Other"), 1, "acme"),
         (("add", "gamma", "--name", "Acme Ltd"), 1, "CustomerCompanyName"),
         (("add", "gamma"), 2, "required and not given: CustomerCompanyName"),
+        (("add", "--name", "Gamma"), 2, "required and not given: CustomerID"),
         (("add", "gamma", "--name", "x", "--source", "CustomerCompany7"), 2, "CustomerCompany7"),
         (("update", "acme"), 2, "nothing to change is given"),
         (("deactivate", "x"), 1, "x"),

@@ -100,7 +100,9 @@ def show(customer_id: CustomerId, local: Local = False, as_json: Json = False) -
 @with_fields(CUSTOMER)
 def add(
     *,
-    customer_id: CustomerId,
+    customer_id: Annotated[
+        str | None, typer.Argument(metavar="CUSTOMER_ID", help="The customer's id.")
+    ] = None,
     values: Values,
     source: Annotated[
         str | None,
@@ -118,7 +120,8 @@ def add(
 
     Example: fieldfare customer add acme --name 'Acme Ltd' --city Berlin
     """
-    values = {KEY: customer_id, **values}
+    if customer_id is not None:
+        values = {KEY: customer_id, **values}
     with answering():
         config = _place(source)
     if config is not None:
