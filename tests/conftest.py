@@ -120,7 +120,10 @@ def slapd(slapd_server: servers.SlapdServer) -> servers.SlapdServer:
     return server
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+DATABASES = ("sqlite", "postgresql", "mariadb")
+
+
+@pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty database, on each kind of database server."""
     if request.param == "sqlite":
@@ -134,10 +137,19 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     server.drop_database(url)
 
 
-@pytest.fixture
-def ticket_database(database_url: str) -> str:
+@pytest.fixture(params=DATABASES)
+def ticket_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database with OTOBO's tables and the seed rows of ``tests.otobo``."""
     from tests import otobo  # noqa: PLC0415 - tests of other things need not import the schema
 
-    otobo.install(database_url)
-    return database_url
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'database.sqlite'}"
+        otobo.install(url)
+        yield url
+        return
+    server: servers.PostgresqlServer | servers.MariadbServer = request.getfixturevalue(
+        f"{request.param}_server"
+    )
+    url = server.create_database(otobo.install)
+    yield url
+    server.drop_database(url)

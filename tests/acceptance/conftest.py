@@ -188,8 +188,7 @@ def installation(
 ) -> Iterator[Installation]:
     redis_server.start()
     redis_server.flush()
-    url = ticket_server.create_database()
-    otobo.install(url)
+    url = ticket_server.create_database(otobo.install)
     made = Installation(tmp_path, url, redis_server, slapd)
     yield made
     made.close()

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import event, text
 
 from mapping.model import Change, Decision, FieldDecision, Plan, Reason, ValueRow
-from tests.otobo import AGENT, ROOT, WORKER, WORKER_LOGIN, Otobo
+from tests.otobo import AGENT, ROOT, WORKER, WORKER_LOGIN, Otobo, install
 from worker.tickets.engine import ticket_engine
 from worker.tickets.sql import SqlTicketStore
 from worker.tickets.store import Applied, Conflict, Result, TicketDatabaseUnavailable
@@ -47,10 +47,10 @@ def store(ticket_database: str) -> Iterator[SqlTicketStore]:
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])
-def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+def ticket_database(request: pytest.FixtureRequest) -> Iterator[str]:
     """Databases that let others write while a transaction is open; SQLite never does."""
     server = request.getfixturevalue(f"{request.param}_server")
-    url = server.create_database()
+    url = server.create_database(install)
     yield url
     server.drop_database(url)
 

@@ -45,8 +45,7 @@ SELECT f.id, t.id, 'x' || t.id FROM ticket t, dynamic_field f
 
 @pytest.fixture
 def otobo(postgresql_server: PostgresqlServer) -> Iterator[Otobo]:
-    url = postgresql_server.create_database()
-    install(url)
+    url = postgresql_server.create_database(install)
     system = Otobo(url)
     system.add_fields(["Fax", "Phone"])
     yield system

@@ -117,8 +117,7 @@ class Site:
 
 
 def build(folder: Path, url: str, redis: servers.RedisServer, slapd: servers.SlapdServer) -> Site:
-    """Make it, in an empty database: the customers acme and beta, and Anna."""
-    otobo.install(url)
+    """Make it, in a ticket system as it is installed: the customers acme and beta, and Anna."""
     engine = sqlalchemy.create_engine(url)
     with engine.begin() as connection:
         for customer_id, name in (("acme", "Acme Ltd"), ("beta", "Beta & Söhne")):

@@ -1,18 +1,15 @@
 """The world in which whole handlers are tested."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy
 
+from tests import otobo
 from tests.contract.ldap_source import LdapDirectory
 from tests.integration import admin_site
 from tests.integration.world import World
-from tests.otobo import seed
 from tests.servers import PostgresqlServer, RedisServer, SlapdServer
-from worker.tickets import schema
 
 
 @pytest.fixture
@@ -25,21 +22,12 @@ def world(ticket_database: str, redis_server: RedisServer, tmp_path: Path) -> It
     made.close()
 
 
-@pytest.fixture(scope="session")
-def empty_ticket_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with the tables and seeds of a ticket system; to be copied."""
-    path = tmp_path_factory.mktemp("template") / "tickets.sqlite"
-    engine = sqlalchemy.create_engine(f"sqlite:///{path}")
-    schema.create_all(engine)
-    seed(engine)
-    engine.dispose()
-    return path
-
-
 @pytest.fixture
-def small_ticket_database(empty_ticket_system: Path, tmp_path: Path) -> str:
+def small_ticket_database(tmp_path: Path) -> str:
     """The URL of a ticket system of one's own in SQLite."""
-    return f"sqlite:///{shutil.copy(empty_ticket_system, tmp_path / 'tickets.sqlite')}"
+    url = f"sqlite:///{tmp_path / 'tickets.sqlite'}"
+    otobo.install(url)
+    return url
 
 
 @pytest.fixture
@@ -64,7 +52,7 @@ def site(
     """A ticket system with customers, for commands of admins; Emma of the staff is in slapd."""
     valkey_server.start()
     valkey_server.flush()
-    url = postgresql_server.create_database()
+    url = postgresql_server.create_database(otobo.install)
     staff = LdapDirectory(slapd)
     staff.add_person("emma", "Emma", "Holm", "emma@example.com", "acme")
     made = admin_site.build(tmp_path, url, valkey_server, slapd)

@@ -45,8 +45,7 @@ def owner_url(request: pytest.FixtureRequest) -> Iterator[str]:
     server: servers.PostgresqlServer | servers.MariadbServer = request.getfixturevalue(
         f"{request.param}_server"
     )
-    url = server.create_database()
-    install(url)
+    url = server.create_database(install)
     yield url
     server.drop_database(url)
 

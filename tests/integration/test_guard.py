@@ -1,6 +1,5 @@
 """The guard against mass changes, with whole batches over real servers."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,10 +30,9 @@ FEW = {"erasures": {"number": 3, "share": 0.5}}
 
 
 @pytest.fixture
-def world(empty_ticket_system: Path, broker: RedisServer, tmp_path: Path) -> Iterator[World]:
+def world(small_ticket_database: str, broker: RedisServer, tmp_path: Path) -> Iterator[World]:
     """A ticket system in SQLite, beside Redis and Valkey."""
-    path = shutil.copy(empty_ticket_system, tmp_path / "tickets.sqlite")
-    made = World(f"sqlite:///{path}", broker, tmp_path)
+    made = World(small_ticket_database, broker, tmp_path)
     made.otobo.add_fields(["Phone", "Lastname"])
     yield made
     made.close()

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from psycopg import sql
 
@@ -59,9 +59,9 @@ class CrampedPostgresql(PostgresqlServer):
         settings = ("autovacuum=off", "temp_tablespaces=pg_default")
         return (*super().command(), *(part for one in settings for part in ("-c", one)))
 
-    def create_database(self) -> str:
-        """Create an empty database on the small disk and return its SQLAlchemy URL."""
-        url = super().create_database()
+    def create_database(self, fill: Callable[[str], None] | None = None) -> str:
+        """Create a database on the small disk and return its SQLAlchemy URL."""
+        url = super().create_database(fill)
         name, tablespace = sql.Identifier(url.rpartition("/")[2]), sql.Identifier(TABLESPACE)
         known = "SELECT FROM pg_tablespace WHERE spcname = %s"
         make = sql.SQL("CREATE TABLESPACE {} LOCATION {}")

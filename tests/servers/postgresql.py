@@ -5,7 +5,7 @@ import os
 import pwd
 import shutil
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psycopg
@@ -33,6 +33,11 @@ def _program_folders() -> Sequence[Path]:
     return sorted(folders, key=lambda folder: int(folder.parent.name), reverse=True)
 
 
+def _name(url: str) -> str:
+    """The name of the database at a URL."""
+    return url.rpartition("/")[2]
+
+
 class PostgresqlServer(Server):
     """A cluster with encoding UTF8 and one superuser, reached with a password over TCP.
 
@@ -52,6 +57,7 @@ class PostgresqlServer(Server):
         self._initdb = find_program("initdb", PACKAGE, *_program_folders())
         self._fsync = fsync
         self._numbers = itertools.count(1)
+        self._filled: dict[Callable[[str], None], str] = {}
         super().__init__(user=_unprivileged_user(), folder=None if fsync else memory())
         self._tls: Sequence[Path] = write_certificates(self.directory, ()) if tls else ()
         for file in self._tls if self.user else ():
@@ -103,18 +109,36 @@ class PostgresqlServer(Server):
         except psycopg.OperationalError:
             return False
 
-    def create_database(self) -> str:
-        """Create an empty database and return its SQLAlchemy URL."""
+    def create_database(self, fill: Callable[[str], None] | None = None) -> str:
+        """Create a database and return its SQLAlchemy URL.
+
+        Args:
+            fill: fills an empty database, by its URL, and leaves it; called once, and copied for
+                whoever asks for the same again. Without it the database is empty.
+        """
+        if fill is None:
+            return self._create("template1")
+        if fill not in self._filled:
+            url = self._create("template1")
+            fill(url)
+            self._filled[fill] = _name(url)
+        return self._create(self._filled[fill])
+
+    def _create(self, template: str) -> str:
         self.start()
         name = f"test_{next(self._numbers)}"
         with self._connect() as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                    sql.Identifier(name), sql.Identifier(template)
+                )
+            )
         return f"postgresql+psycopg://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{name}"
 
     def drop_database(self, url: str) -> None:
         """Drop a database, also from under its clients."""
         self.start()
-        name = sql.Identifier(url.rpartition("/")[2])
+        name = sql.Identifier(_name(url))
         with self._connect() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
 
