@@ -2,11 +2,13 @@
 
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+import sqlalchemy
 import structlog
 
 # Before anything else is imported: the settings of the machine are none of the tests' business.
@@ -18,6 +20,14 @@ os.environ |= {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
 
 from tests import servers  # noqa: E402 - see above
 from tests.faults.figures import PROPERTY  # noqa: E402
+
+
+@sqlalchemy.event.listens_for(sqlalchemy.Engine, "connect")
+def _trust_the_machine(connection: object, _: object) -> None:
+    """A test's data need not survive the machine, so SQLite need not wait for the disk."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
+
 
 # How fast an example is made or tested says something about the machine, nothing about the code.
 hypothesis.settings.register_profile(
