@@ -177,7 +177,7 @@ def test_dynamic_fields_of_a_source_elsewhere_stand_in_the_ticket_system(
 
 
 # The others keep blanks at the end, or have no such type.
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("ticket_database", ["postgresql"], indirect=True)
 def test_a_login_that_the_table_keeps_otherwise_is_refused(
     world: World, elsewhere: SqlDirectory
 ) -> None:

@@ -193,7 +193,7 @@ def test_of_two_adds_of_one_login_or_address_at_once_one_is_told(world: World) -
 
 
 # SQLite has one writer at a time: there is no "just writing".
-@pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
+@pytest.mark.parametrize("ticket_database", ["postgresql", "mariadb"], indirect=True)
 def test_what_a_screen_is_just_writing_is_waited_for_and_seen(world: World) -> None:
     world.add("jane")
     before = seen(world, "jane")

@@ -209,7 +209,7 @@ def test_known_answers_cost_no_search(world: World, slapd: SlapdServer) -> None:
     assert world.values(second) == {"Phone": ["2"]}
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("ticket_database", ["postgresql"], indirect=True)
 def test_postgresql_plans_what_is_asked_again_and_again_only_once(world: World) -> None:
     world.otobo.add_fields(FIVE.values())
     with world.otobo.engine.begin() as connection:
