@@ -131,8 +131,10 @@ def _checked(  # noqa: PLR0913, PLR0917 - all that is known so far
         else:
             verdicts[number] = verdict
 
+    storages = config.storages
+
     def of(verdict: Verdict, variable: str) -> str:
-        return str(verdict.columns.get(config.storages.get(variable, ""), ""))
+        return str(verdict.columns.get(storages.get(variable, ""), ""))
 
     logins = {
         number: str(verdict.columns[config.customer_key]) for number, verdict in verdicts.items()

@@ -46,3 +46,17 @@ def test_an_address_that_mail_can_be_sent_to(text: str) -> None:
 )
 def test_no_address_that_mail_can_be_sent_to(text: str) -> None:
     assert not is_email_address(text)
+
+
+@pytest.mark.parametrize("domain", ["cust.test", "mail.example.org", "cust..test", "b.c>", "x y"])
+def test_a_domain_counts_the_same_whatever_stands_before_it(domain: str) -> None:
+    usual = domain in {"cust.test", "mail.example.org"}
+
+    for mailbox in ("jane", "j.d+1", "x" * 64):
+        assert is_email_address(f"{mailbox}@{domain}") is usual
+    for mailbox in ("a..b", "a b", ""):
+        assert not is_email_address(f"{mailbox}@{domain}")
+
+
+def test_an_address_can_be_too_long() -> None:
+    assert not is_email_address(f"jane@{'x' * 250}.test")
