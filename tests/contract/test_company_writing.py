@@ -43,8 +43,10 @@ def firms(tmp_path: Path) -> str:
 
 
 def opened(engine: Engine, *configs: Mapping[str, Any]) -> CompanyDirectory:
-    parsed = [CompanyConfig.model_validate(one) for one in configs or ({},)]
-    found = companions(lambda: engine, PreferencesConfig(), parsed).customers
+    # A machine that has much else to do is not a database that does not answer.
+    patient = {"timeout": 60}
+    parsed = [CompanyConfig.model_validate({**patient, **one}) for one in configs or ({},)]
+    found = companions(lambda: engine, PreferencesConfig(**patient), parsed).customers
     assert found is not None
     return found
 
