@@ -48,7 +48,8 @@ class Columns:
             return [{} for _ in range(self.height)]
         cells: Any = zip(*(self.cells[column] for column in read.values()), strict=True)
         # Without a loop of Python's: this is most of what a list costs.
-        rows = list(map(dict[str, AttributeValue], map(zip, repeat(tuple(read)), cells)))
+        pairs = map(zip, repeat(tuple(read)), cells)
+        rows: list[dict[str, AttributeValue]] = list(map(dict, pairs))
         for name in (name for name, column in read.items() if column in self.with_nulls):
             for row in rows:
                 if row[name] is None:
