@@ -603,7 +603,7 @@ def test_a_server_that_drips_keeps_no_thread_of_ours(scheme: str, greeting: byte
             ):  # the greeting would last twice as long
                 moment.wait(0.01)
 
-        assert RUNNERS.idle == idle
+        assert RUNNERS.idle >= idle  # those of earlier tests come back meanwhile
 
 
 def test_a_statement_that_takes_too_long_is_ended(sql_directory: SqlDirectory) -> None:
