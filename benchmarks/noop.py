@@ -20,6 +20,6 @@ app.conf.update(
 )
 
 
-@app.task(name="noop")  # type: ignore[untyped-decorator] # Celery has no types
+@app.task(shared=False, name="noop")  # type: ignore[untyped-decorator] # Celery has no types
 def noop(ticket_id: int) -> None:
     """Nothing."""
