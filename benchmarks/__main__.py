@@ -122,13 +122,8 @@ def sql(run: Run, database: Database, redis_url: str) -> None:
     system.close()
 
 
-def ldap(run: Run, database: Database, redis_url: str) -> None:
-    """Changing tickets, with the customer users in an LDAP server."""
-    with SlapdServer() as slapd:
-        _ldap(run, database, redis_url, slapd)
-
-
-def _ldap(run: Run, database: Database, redis_url: str, slapd: SlapdServer) -> None:
+def ldap(run: Run, database: Database, redis_url: str, slapd: SlapdServer) -> None:
+    """Changing tickets, with the customer users in an LDAP server that has nobody else."""
     run.say("LDAP source")
     events = run.of(20_000)
     words = {"people": "a", "people2": "b"}
@@ -213,13 +208,8 @@ def grown(run: Run, database: Database, redis_url: str) -> None:
     run.figures.append(beside("cost_growth", [large], "ms", reference))
 
 
-def resyncs(run: Run, database: Database, redis_url: str) -> None:
-    """Old tickets filled for the first time, and looked at again."""
-    with SlapdServer() as slapd:
-        _resyncs(run, database, redis_url, slapd)
-
-
-def _resyncs(run: Run, database: Database, redis_url: str, slapd: SlapdServer) -> None:
+def resyncs(run: Run, database: Database, redis_url: str, slapd: SlapdServer) -> None:
+    """Old tickets filled for the first time, and looked at again; nobody else is in LDAP."""
     tickets = run.of(resync.TICKETS)
     run.say(f"resyncs of {tickets:,} tickets")
     world.fill(slapd, tickets // resync.PER_CUSTOMER_USER, {"people": "0"})
@@ -325,7 +315,8 @@ def measure(run: Run, parts: Sequence[str], share: float) -> None:
     with Database() as database, redis_server() as redis:
         if "rates" in parts:
             sql(run, database, redis.url)
-            ldap(run, database, redis.url)
+            with SlapdServer() as slapd:
+                ldap(run, database, redis.url, slapd)
             sqlite(run)
             run.rates()
         if "single" in parts:
@@ -335,7 +326,8 @@ def measure(run: Run, parts: Sequence[str], share: float) -> None:
         if "idle" in parts:
             idle(run, database, redis.url, max(10.0, 120 * share))
         if "resync" in parts:
-            resyncs(run, database, redis.url)
+            with SlapdServer() as slapd:
+                resyncs(run, database, redis.url, slapd)
             beside_resync(run, database, redis.url)
         if "resync_memory" in parts:
             resync_memory(run, database, redis.url)

@@ -110,8 +110,7 @@ def _configuration() -> dict[str, Any]:
 
 
 def _configured(settings: Settings) -> dict[str, Any]:
-    lookup_seconds = sum(source.timeout for source in settings.source_configs())
-    return configure(broker.redis_url(settings.redis), lookup_seconds)
+    return configure(broker.redis_url(settings.redis), settings.lookup_seconds())
 
 
 def _services() -> Services:

@@ -105,12 +105,11 @@ def caller(application: Celery) -> Callable[[], None]:
 
 def _configuration() -> dict[str, Any]:
     settings = load()
-    lookup_seconds = sum(source.timeout for source in settings.source_configs())
     watched = any(source.watch for source in settings.source_configs())
     return configure(
         broker.redis_url(settings.redis),
         settings.sweep.interval,
-        lookup_seconds,
+        settings.lookup_seconds(),
         watch_every=settings.watch.every if watched else None,
     )
 

@@ -1,9 +1,9 @@
 """What follows from a call? The audit keeps who asked; of a write everybody is told.
 
 A write is done by then, and nothing here can undo it. Where Redis does not do its part, the
-caller is told what was not done. Before a call writes, it is kept
-that it begins; whoever was killed before what follows was done leaves that behind, and it is made
-up for: by the next call that writes, and by admin workers in between (``look_back``).
+caller is told what was not done. Before a call writes, it is kept that it begins; whoever was
+killed before what follows was done leaves that behind, and it is made up for: by the next call that
+writes, and by admin workers in between (``look_back``).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -219,8 +219,7 @@ def _make_up_for(calls: Iterable[Begun], services: Services) -> None:
 
 def _most_seconds(services: Services) -> float:
     """No call is at work longer; an admin worker ends it."""
-    timeouts = (source.timeout for source in services.settings.source_configs())
-    return broker.time_limit(sum(timeouts))
+    return broker.time_limit(services.settings.lookup_seconds())
 
 
 def _telling(change: Change, services: Services) -> dict[str, Callable[[], object]]:

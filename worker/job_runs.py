@@ -284,15 +284,15 @@ def _abandoned(ticket_ids: Any) -> Done:
     if not ticket_ids:
         return Done(Counter(), {})
     log.error("resync.failed", ticket_id=ticket_ids[0], error="killed_workers")
-    return Done(Counter({f"ticket/{Kind.FAILED}": 1}), {Kind.FAILED: list(ticket_ids)})
+    return Done(Counter({f"{jobs.TICKETS}{Kind.FAILED}": 1}), {Kind.FAILED: list(ticket_ids)})
 
 
 def _outcomes(done: Done) -> dict[str, int]:
     """The numbers of tickets alone, for the log."""
     return {
-        key.removeprefix("ticket/"): number
+        key.removeprefix(jobs.TICKETS): number
         for key, number in done.counts.items()
-        if key.startswith("ticket/")
+        if key.startswith(jobs.TICKETS)
     }
 
 

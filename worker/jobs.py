@@ -73,15 +73,15 @@ class Job:
         cursor: up to which ticket id it has come.
         total: how many tickets there were when it was started.
         seen: tickets that were looked at.
-    tries: parts that were begun since the cursor last moved.
+        tries: parts that were begun since the cursor last moved.
         touched: when something of it was last done.
         why: why it asks.
         in_hand: somebody holds its lease.
-    awaited: names of the sources that it waits for.
-    silent: names of those that did not answer when most tickets needed them; after a while the job
-        does not wait any more.
-    silent_since: since when they do not answer; None if they do.
-    rests: it was looked at a moment ago, and they did not answer.
+        awaited: names of the sources that it waits for.
+        silent: names of those that did not answer when most tickets needed them; after a while the
+            job does not wait any more.
+        silent_since: since when they do not answer; None if they do.
+        rests: it was looked at a moment ago, and they did not answer.
         counts: what came of its tickets, see ``worker.tally``.
         left: tickets that are listed for another run.
     """
@@ -320,12 +320,16 @@ def advance(  # noqa: PLR0913 - what a part is
     key = PREFIX + str(job.id)
     keys = [key, lease_of(job.id), f"{key}:counts", f"{key}:left", standing.KEY]
     numbers = [part for item in counts.items() for part in item]
-    seen = sum(number for name, number in counts.items() if name.startswith(TICKETS))
     listed = [f"{id_} {kind}" for kind, ids in left.items() for id_ in ids]
-    limits = (job.order.scope.last, KEEP_SECONDS, MOST_LEFT, seen, len(counts))
+    limits = (job.order.scope.last, KEEP_SECONDS, MOST_LEFT, tickets(counts), len(counts))
     moved = (token, LEASE_SECONDS, before, after, *limits, *numbers, *listed)
     state: Any = client.eval(_ADVANCE, len(keys), *keys, *moved)
     return _state(state)
+
+
+def tickets(counts: Mapping[str, int]) -> int:
+    """How many tickets were counted."""
+    return sum(number for name, number in counts.items() if name.startswith(TICKETS))
 
 
 def rest(  # noqa: PLR0913 - what a rest is

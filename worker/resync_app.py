@@ -57,8 +57,7 @@ def configure(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]:
 
 def _configuration() -> dict[str, Any]:
     settings = load()
-    lookup_seconds = sum(source.timeout for source in settings.source_configs())
-    return configure(broker.redis_url(settings.redis), lookup_seconds)
+    return configure(broker.redis_url(settings.redis), settings.lookup_seconds())
 
 
 def _services() -> Services:

@@ -653,6 +653,10 @@ class Settings(BaseSettings):
         """The sources in the order in which they are asked."""
         return tuple(sorted(self.sources.values(), key=lambda source: SLOTS.index(source.slot)))
 
+    def lookup_seconds(self) -> float:
+        """How long all sources together may take to answer."""
+        return sum(source.timeout for source in self.sources.values())
+
     def company_configs(self) -> tuple[CompanyConfig, ...]:
         """The company sources in the order in which they are asked."""
         return tuple(sorted(self.companies.values(), key=lambda company: SLOTS.index(company.slot)))

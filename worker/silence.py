@@ -9,7 +9,7 @@ tickets is told at once.
 from collections.abc import Collection, Mapping
 
 from worker import guard_words
-from worker.jobs import Job
+from worker.jobs import TICKETS, Job, tickets
 from worker.outcomes import Kind
 from worker.settings import ResyncSettings
 
@@ -27,9 +27,8 @@ def awaited(counts: Mapping[str, int], left: int, settings: ResyncSettings) -> t
         left: how many tickets of the job are not done with, those of the part included.
         settings: say how many tickets are looked up together.
     """
-    tickets = sum(number for key, number in counts.items() if key.startswith("ticket/"))
-    silent = sum(counts.get(f"ticket/{kind}", 0) for kind in _SILENT)
-    if not silent or 2 * silent < tickets or left <= settings.chunk:
+    silent = sum(counts.get(f"{TICKETS}{kind}", 0) for kind in _SILENT)
+    if not silent or 2 * silent < tickets(counts) or left <= settings.chunk:
         return ()
     named = (key.removeprefix(f"source/{kind}/") for kind in _SILENT for key in counts)
     return tuple(sorted({name for name in named if "/" not in name}))

@@ -178,9 +178,10 @@ def read(client: redis.Redis, settings: Settings) -> Status:
         states,
         stop,
         names,
-        *others,
+        refresh,
+        resyncs,
+        *rest,
     ) = [answered(one) for one in answers]
-    refresh, resyncs, *rest = others
     now = seconds + micros / 1e6
     inbox, *rooms = (
         Queue(length, _age(first, now)) for length, first in zip(rest[::2], rest[1::2], strict=True)

@@ -3,12 +3,13 @@
 Any other variable of a Map is given by ``--set VARIABLE=TEXT``. An empty text empties a field.
 """
 
-import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
 import typer
+
+from worker.commands.together import Command, option, together
 
 Values: TypeAlias = dict[str, str | list[str]]
 """What shall stand there, by variable; several texts for a dynamic field that takes them."""
@@ -46,44 +47,26 @@ CUSTOMER: Mapping[str, tuple[str, str]] = {
 _SET = "set_"
 
 
-def with_fields(
-    fields: Mapping[str, tuple[str, str]],
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_fields(fields: Mapping[str, tuple[str, str]]) -> Callable[[Command], Command]:
     """Give a command the options of fields, and ``--set``; it takes them as ``values``.
 
     Args:
         fields: variable and help by option.
     """
+    options = {option.replace("-", "_"): told for option, told in fields.items()}
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        options = {option.replace("-", "_"): told for option, told in fields.items()}
+    def gathered(own: Mapping[str, Any]) -> Values:
+        named = {variable: own[name] for name, (variable, _) in options.items()}
+        return _values(named, own[_SET] or ())
 
-        @functools.wraps(command)
-        def taking(**given: Any) -> None:
-            named = {variable: given.pop(name) for name, (variable, _) in options.items()}
-            command(values=_values(named, given.pop(_SET) or ()), **given)
-
-        parameters = [
-            one
-            for parameter in inspect.signature(command).parameters.values()
-            for one in (_options(options) if parameter.name == "values" else [parameter])
-        ]
-        # Typer reads both; it sees the options in the place of ``values``.
-        taking.__dict__["__signature__"] = inspect.Signature(parameters)
-        taking.__annotations__ = {one.name: one.annotation for one in parameters}
-        return taking
-
-    return decorate
+    return together("values", _options(options), gathered)
 
 
 def _options(options: Mapping[str, tuple[str, str]]) -> Sequence[inspect.Parameter]:
-    kind = inspect.Parameter.KEYWORD_ONLY
     made = [
-        inspect.Parameter(
+        option(
             name,
-            kind,
-            default=None,
-            annotation=Annotated[
+            Annotated[
                 str | None,
                 typer.Option(f"--{name.replace('_', '-')}", metavar="TEXT", help=told),
             ],
@@ -99,7 +82,7 @@ def _options(options: Mapping[str, tuple[str, str]]) -> Sequence[inspect.Paramet
             "several texts, one --set for each.",
         ),
     ]
-    return [*made, inspect.Parameter(_SET, kind, default=None, annotation=annotation)]
+    return [*made, option(_SET, annotation)]
 
 
 def _values(named: Mapping[str, str | None], settings: Sequence[str]) -> Values:

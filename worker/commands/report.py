@@ -10,20 +10,7 @@ import typer
 
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.bars import bars
-from worker.commands.choosing import (
-    ChangedFrom,
-    ChangedTo,
-    CreatedFrom,
-    CreatedTo,
-    Customers,
-    CustomerUsers,
-    Numbers,
-    OpenTickets,
-    Queues,
-    States,
-    StateTypes,
-    Tickets,
-)
+from worker.commands.choosing import Chosen, with_choice
 from worker.settings import load
 
 if TYPE_CHECKING:
@@ -41,7 +28,9 @@ EPILOG = (
 )
 
 
-def report(  # noqa: PLR0913, PLR0917 - one for each option
+@with_choice
+def report(  # noqa: PLR0913 - one for each option
+    *,
     sample: Annotated[
         int | None,
         typer.Option(
@@ -54,18 +43,7 @@ def report(  # noqa: PLR0913, PLR0917 - one for each option
     full: Annotated[
         bool, typer.Option("--full", help="Ask it about all of them; nothing is an estimate then.")
     ] = False,
-    ticket: Tickets = None,
-    number: Numbers = None,
-    customer_user: CustomerUsers = None,
-    customer: Customers = None,
-    queue: Queues = None,
-    state: States = None,
-    state_type: StateTypes = None,
-    open_tickets: OpenTickets = False,
-    created_from: CreatedFrom = "",
-    created_to: CreatedTo = "",
-    changed_from: ChangedFrom = "",
-    changed_to: ChangedTo = "",
+    chosen: Chosen,
     html: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write a page with charts, too; needs the extra report."),
@@ -90,20 +68,7 @@ def report(  # noqa: PLR0913, PLR0917 - one for each option
     from worker.handlers import report as reports  # noqa: PLC0415
     from worker.tickets.selection import WrongSelection  # noqa: PLC0415
 
-    choice = Choice(
-        ticket=ticket or (),
-        number=number or (),
-        customer_user=customer_user or (),
-        customer=customer or (),
-        queue=queue or (),
-        state=state or (),
-        state_type=state_type or (),
-        open_tickets=open_tickets,
-        created_from=created_from,
-        created_to=created_to,
-        changed_from=changed_from,
-        changed_to=changed_to,
-    )
+    choice = Choice(**chosen)
     size = None if full else sample or SAMPLE
     with answering(), closing(bootstrap.build(load())) as services, bars(STEPS) as progress:
         try:

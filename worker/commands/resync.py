@@ -7,20 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker.commands.answering import Exit, Json, answering, complain
-from worker.commands.choosing import (
-    ChangedFrom,
-    ChangedTo,
-    CreatedFrom,
-    CreatedTo,
-    Customers,
-    CustomerUsers,
-    Numbers,
-    OpenTickets,
-    Queues,
-    States,
-    StateTypes,
-    Tickets,
-)
+from worker.commands.choosing import Chosen, with_choice
 from worker.settings import load
 
 if TYPE_CHECKING:
@@ -46,21 +33,12 @@ Local = Annotated[
 
 
 @app.callback(epilog=EPILOG)
-def resync(  # noqa: PLR0913, PLR0917 - one for each option
+@with_choice
+def resync(  # noqa: PLR0913 - one for each option
+    *,
     context: typer.Context,
     all_tickets: Annotated[bool, typer.Option("--all", help="Every ticket.")] = False,
-    ticket: Tickets = None,
-    number: Numbers = None,
-    customer_user: CustomerUsers = None,
-    customer: Customers = None,
-    queue: Queues = None,
-    state: States = None,
-    state_type: StateTypes = None,
-    open_tickets: OpenTickets = False,
-    created_from: CreatedFrom = "",
-    created_to: CreatedTo = "",
-    changed_from: ChangedFrom = "",
-    changed_to: ChangedTo = "",
+    chosen: Chosen,
     left_by: Annotated[
         int | None,
         typer.Option(metavar="JOB", help="Tickets that this job left, e.g. of a silent source."),
@@ -114,18 +92,7 @@ def resync(  # noqa: PLR0913, PLR0917 - one for each option
     """
     options = {
         "all_tickets": all_tickets,
-        "ticket": ticket or (),
-        "number": number or (),
-        "customer_user": customer_user or (),
-        "customer": customer or (),
-        "queue": queue or (),
-        "state": state or (),
-        "state_type": state_type or (),
-        "open_tickets": open_tickets,
-        "created_from": created_from,
-        "created_to": created_to,
-        "changed_from": changed_from,
-        "changed_to": changed_to,
+        **chosen,
         "left_by": left_by,
         "field": field or (),
         "only_empty": only_empty,
@@ -147,7 +114,7 @@ def resync(  # noqa: PLR0913, PLR0917 - one for each option
 
     with answering(), _closed(bootstrap.build(load())) as services:
         try:
-            asked = request(services, **options)  # type: ignore[arg-type]
+            asked = request(services, **options)
             if dry_run:
                 planning.dry_run(asked, services, limit=limit, as_csv=as_csv, as_json=as_json)
                 return
@@ -211,7 +178,7 @@ def list_(as_json: Json = False) -> None:
             str(one.id),
             telling.state(one),
             f"{one.total:,}",
-            f"{telling.seen(one):,}",
+            f"{one.seen:,}",
             moment(one.created),
             render.plain(one.order.asked),
         )

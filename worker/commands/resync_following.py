@@ -105,7 +105,7 @@ def _bar() -> Iterator[Callable[[Job, str], object]]:
             progress.update(
                 bar,
                 total=job.total,
-                completed=telling.seen(job),
+                completed=job.seen,
                 job=job.id,
                 pace=f"{speed:,.0f}/s" if speed else "",
                 rests=rests,

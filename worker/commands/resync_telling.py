@@ -20,8 +20,7 @@ KINDS: Mapping[str, str] = {
 
 def tell(job: Job, services: Services) -> None:
     """Show where a job stands, and what came of its tickets."""
-    number = seen(job)
-    come = f"{number:,} of {job.total:,} tickets, {number / job.total:.0%}" if job.total else ""
+    come = f"{job.seen:,} of {job.total:,} tickets, {job.seen / job.total:.0%}" if job.total else ""
     render.show(f"Job {job.id}, {state(job)}: {come or 'there is no such ticket'}.")
     if job.order.asked:
         render.show(f"Asked for: {job.order.asked}")
@@ -34,7 +33,7 @@ def tell(job: Job, services: Services) -> None:
             f"If it is right: fieldfare resync resume {job.id} --release",
             f"If not, mend the source first; or end it: fieldfare resync cancel {job.id}",
         )
-    if number:
+    if job.seen:
         render.show("")
         show_report(tally.report(job.counts))
     show_left(job)
@@ -82,11 +81,6 @@ def show_report(found: Report) -> None:
             for kind, number in sorted(kinds.items()):
                 by_source.add_row(shown, KINDS.get(kind, kind), f"{number:,}")
         render.show("", by_source)
-
-
-def seen(job: Job) -> int:
-    """How many tickets of a job were looked at."""
-    return tally.report(job.counts).seen
 
 
 def state(job: Job) -> str:

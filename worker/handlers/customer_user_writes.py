@@ -19,7 +19,6 @@ from directory.updating import Edit, Updated
 from directory.updating import update as update_all
 from directory.writable import chosen
 from worker.handlers.authoring import author
-from worker.handlers.belonging import known
 from worker.handlers.changes import Change
 from worker.handlers.renaming import Renamed, with_tickets
 from worker.services import Services
@@ -109,8 +108,12 @@ def update(  # noqa: PLR0913 - what an update can be told
     if not tickets or new_login == login:
         updated = _updated(services, edit)
         return _change(updated, _told(updated))
-    known(services, login)  # only a rename goes on with an earlier one
-    renamed = with_tickets(services, login, new_login, lambda: _updated(services, edit))
+
+    def write() -> Updated:
+        return _updated(services, edit)
+
+    # Only a rename goes on with an earlier one: nobody knows what else that was to change.
+    renamed = with_tickets(services, login, new_login, write, goes_on=False)
     told = _told(renamed.updated) | {"tickets": renamed.tickets} | _warnings(renamed)
     return _change(renamed.updated, told, wrote=renamed.tickets > 0)
 

@@ -40,7 +40,12 @@ class Renamed:
 
 
 def with_tickets(
-    services: Services, login: str, new_login: str, write: Callable[[], Updated]
+    services: Services,
+    login: str,
+    new_login: str,
+    write: Callable[[], Updated],
+    *,
+    goes_on: bool = True,
 ) -> Renamed:
     """Rename a customer user, and have their tickets follow.
 
@@ -49,6 +54,7 @@ def with_tickets(
         login: the old login, as anybody spells it.
         new_login: the new one.
         write: renames.
+        goes_on: where nobody has the old login, an earlier rename is gone on with.
 
     Raises:
         Refused: what ``write`` raises; or unknown_customer_user, where nobody has the old login
@@ -58,6 +64,8 @@ def with_tickets(
             known.
     """
     found = look_up(services, login)
+    if found is None and not goes_on:
+        raise unknown(login)
     if found is None:
         rename, config, updated = _begun(services, login, new_login)
         return _followed(services, rename, config, updated, marked=True)

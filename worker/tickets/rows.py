@@ -101,12 +101,12 @@ def _insert_from_arrays(
     returning: tuple[str, ...],
 ) -> TextClause:
     names = ", ".join(columns)
+    told = f" RETURNING {', '.join(returning)}" if returning else ""
     common = "".join(f", CAST(:{name} AS {_type_of(dialect, table, name)})" for name in same)
     return text(
         f"INSERT INTO {table.name} ({', '.join([*columns, *same])}) "  # noqa: S608 - our own
         f"SELECT {names}{common} FROM unnest({_casts(dialect, table, columns)}) "
-        f"WITH ORDINALITY AS news({names}, place) ORDER BY place"
-        f"{' RETURNING ' * bool(returning)}{', '.join(returning)}"
+        f"WITH ORDINALITY AS news({names}, place) ORDER BY place{told}"
     )
 
 
