@@ -377,7 +377,7 @@ def _values(annotation: Any) -> str:
 _CLI_INTRO = """\
 `fieldfare --config FILE COMMAND` names the settings file; without it `$FIELDFARE_CONFIG`,
 `./fieldfare.toml` and `/etc/fieldfare/fieldfare.toml` are tried. `--help` after any command shows
-what stands here.
+what stands here; `fieldfare --version` says which Fieldfare this is, and which Python runs it.
 """
 
 

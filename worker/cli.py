@@ -29,6 +29,7 @@ from worker.commands.report import EPILOG as REPORT_EPILOG
 from worker.commands.report import report
 from worker.commands.resync_worker import resync_worker
 from worker.commands.status import status
+from worker.commands.version import Version
 from worker.commands.waiting import waiting
 from worker.settings import Settings, load
 from worker.settings_errors import CONFIG_VARIABLE
@@ -60,6 +61,7 @@ def options(
             "/etc/fieldfare/fieldfare.toml.",
         ),
     ] = None,
+    version: Version = False,  # noqa: ARG001 - it ends before
 ) -> None:
     """Fills the dynamic fields of tickets from the customer user directory."""
     if config is not None:
