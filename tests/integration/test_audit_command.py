@@ -1,5 +1,6 @@
 """``fieldfare audit`` as an operator reads it."""
 
+import csv
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +12,8 @@ from typer.testing import CliRunner, Result
 from tests.servers import RedisServer
 from worker import audit, cli
 from worker.audit import Line
-from worker.commands.audit import go_on
+from worker.calls import CALLS
+from worker.commands.audit import as_object, as_row, as_text, go_on
 from worker.inbox import connect
 
 Run = Callable[..., Result]
@@ -56,12 +58,45 @@ def test_the_newest_line_stands_last(run: Run) -> None:
 
     rows = [line for line in said.splitlines() if "customer_" in line]
     assert ["user.add" in rows[0], "user.rename" in rows[-1]] == [True, True]
-    assert "duplicate_email" in rows[1]
-    for text in ("[red]x", "jdoe, jane", "CustomerUser: UserLogin"):
+    for text in ("duplicate_email", "[red]x", "jdoe, jane", "CustomerUser: UserLogin"):
         assert text in said
     assert max(map(len, said.splitlines())) <= 80
     assert "\x1b" not in said
     assert "add" not in run("--limit", "1").stdout
+
+
+def test_eighty_columns_break_no_call_and_no_outcome(run: Run, client: redis.Redis) -> None:
+    people = tuple(f"somebody.{number}@example.org" for number in range(500))
+    fields = ("UserLogin", "UserFirstname", "UserLastname", "UserEmail", "UserCustomerID")
+    who = "administrator@ticketsystem.intranet.example.org"
+    longest = max(CALLS, key=len)
+    audit.write(client, Line(who, longest, people, (), "CustomerUser10", fields, "not_a_date"), 100)
+
+    said = run().stdout
+
+    assert max(map(len, said.splitlines())) <= 80
+    for text in (longest, "not_a_date", "customer_company.update", "duplicate_email", "497 more"):
+        assert text in said
+    assert len(said.splitlines()) < 50
+
+
+def test_csv_has_a_line_for_each_call(run: Run) -> None:
+    first, *_, last = csv.DictReader(run("--csv").stdout.splitlines())
+
+    assert (first["who"], first["source"], first["writes"]) == ("root@host", "CustomerUser", "true")
+    assert {name: text for name, text in last.items() if name not in {"id", "time"}} == {
+        "who": "web",
+        "call": "customer_user.rename",
+        "customer_users": "jdoe, jane",
+        "customers": "",
+        "source": "CustomerUser",
+        "fields": "UserLogin",
+        "outcome": "done",
+        "writes": "true",
+    }
+    assert last["time"].endswith("+00:00")
+    assert len(run("--csv", "--login", "nobody").stdout.splitlines()) == 1
+    assert "not both" in run("--csv", "--json", exit_code=2).stderr
 
 
 def test_lines_about_one_customer_user_are_shown_alone(run: Run) -> None:
@@ -99,9 +134,12 @@ def test_a_redis_that_is_away_is_told(run: Run, redis_server: RedisServer) -> No
         redis_server.start()
 
 
-@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize("shown", [as_object, as_row, as_text])
 def test_new_lines_follow_until_ctrl_c(
-    run: Run, client: redis.Redis, capsys: pytest.CaptureFixture[str], as_json: bool
+    run: Run,
+    client: redis.Redis,
+    capsys: pytest.CaptureFixture[str],
+    shown: Callable[[audit.Kept], str],
 ) -> None:
     waits = iter(["jdoe", "other", ""])
 
@@ -115,13 +153,16 @@ def test_new_lines_follow_until_ctrl_c(
         client,
         audit.newest(client, 9, "jdoe")[-1:],
         lambda one: one.line.is_about("jdoe", writes=False),
+        shown,
         wait,
-        as_json=as_json,
     )
 
     first, second = capsys.readouterr().out.splitlines()
-    if as_json:
+    if shown is as_object:
         assert [json.loads(one)["who"] for one in (first, second)] == ["web", "late"]
+    elif shown is as_row:
+        assert ',web,customer_user.rename,"jdoe, jane",,CustomerUser,UserLogin,done,true' in first
+        assert ",late,customer_user.update,jdoe,,,,done,true" in second
     else:
         assert "customer_user.rename  jdoe, jane  CustomerUser  UserLogin  done" in first
         assert "late  customer_user.update  jdoe  done" in second

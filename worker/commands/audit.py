@@ -1,29 +1,50 @@
 """``fieldfare audit``: who asked for what, and what came of it?"""
 
+import csv
+import io
 import json
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from worker.commands import listing
 from worker.commands.answering import Json, answering, complain
 from worker.settings import load
 
 if TYPE_CHECKING:
     import redis
+    from rich.table import Table
 
     from worker.audit import Kept
 
 EVERY = 1.0
 """Seconds between two looks for new lines."""
 
+SHOWN = 3
+"""Logins of one call in a table; an import names hundreds."""
+
+COLUMNS = (
+    "id",
+    "time",
+    "who",
+    "call",
+    "customer_users",
+    "customers",
+    "source",
+    "fields",
+    "outcome",
+    "writes",
+)
+"""Of CSV."""
+
 Wait = Callable[[float], object]
 
 
-def audit(
+def audit(  # noqa: PLR0913, PLR0917 - one for each option
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="Most of the lines.")] = 50,
     login: Annotated[
         str | None, typer.Option(help="Only those about the customer user with this login.")
@@ -35,38 +56,42 @@ def audit(
         bool, typer.Option("--follow", help="Go on with new lines, until Ctrl-C.")
     ] = False,
     as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
 ) -> None:
     """Show which admin calls were made, the newest last.
 
     Refused calls and questions are there, too; --writes leaves questions out. Who asked is what the
     caller said of itself. Fields are named, values never. Times are in UTC. With --follow and
-    --json each line is an object of its own.
+    --json each line is an object of its own. In CSV several logins, or fields, share a cell.
 
     Example: fieldfare audit --login jdoe
     """
     from worker import audit as lines  # noqa: PLC0415 - heavy imports only where needed
     from worker.broker import impatient, redis_url  # noqa: PLC0415
 
+    listing.one_form(as_json=as_json, as_csv=as_csv)
     with answering():
         client = impatient(redis_url(load().redis), "fieldfare-audit")
         found = lines.newest(client, limit, login or "", writes=writes)
         if not follow:
-            _show(found, as_json=as_json)
+            _show(found, as_json=as_json, as_csv=as_csv)
             return
 
         def wanted(one: "Kept") -> bool:
             return one.line.is_about(login or "", writes=writes)
 
-        go_on(client, found, wanted, threading.Event().wait, as_json=as_json)
+        if as_csv:
+            sys.stdout.write(_csv(COLUMNS))
+        line = as_object if as_json else as_row if as_csv else as_text
+        go_on(client, found, wanted, line, threading.Event().wait)
 
 
 def go_on(
     client: "redis.Redis",
     found: "Sequence[Kept]",
     wanted: "Callable[[Kept], bool]",
+    line: "Callable[[Kept], str]",
     wait: Wait,
-    *,
-    as_json: bool,
 ) -> None:
     """Show lines, and those that come after them, until Ctrl-C.
 
@@ -74,8 +99,8 @@ def go_on(
         client: answers bytes.
         found: the lines to begin with.
         wanted: whether a line is shown.
+        line: how it is shown, with its end.
         wait: waits for so many seconds.
-        as_json: an object on a line instead of text.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -86,7 +111,7 @@ def go_on(
     try:
         while True:
             for one in found:
-                sys.stdout.write(_line(one, as_json=as_json))
+                sys.stdout.write(line(one))
             if came := lines.after(client, last):
                 last = came[-1].id
             else:
@@ -97,39 +122,79 @@ def go_on(
         return  # as with tail -f, this is how it ends
 
 
-def _show(found: "Sequence[Kept]", *, as_json: bool) -> None:
+def as_object(one: "Kept") -> str:
+    """A line as JSON."""
+    return json.dumps(_plain(one), ensure_ascii=False) + "\n"
+
+
+def as_row(one: "Kept") -> str:
+    """A line as CSV."""
+    line = one.line
+    several = (", ".join(names) for names in (line.customer_users, line.customers))
+    writes = "true" if line.writes else "false"
+    asked = (line.who, line.call, *several, line.source, _fields(one))
+    return _csv([one.id, _plain(one)["time"], *asked, line.outcome, writes])
+
+
+def as_text(one: "Kept") -> str:
+    """A line as people read it, with nothing in it that is an order to a terminal."""
+    from worker import render  # noqa: PLC0415
+
+    line = one.line
+    about = ", ".join(_about(one))
+    cells = (_time(one), line.who, line.call, about, line.source, _fields(one), line.outcome)
+    return render.plain("  ".join(filter(None, cells))).plain + "\n"
+
+
+def _show(found: "Sequence[Kept]", *, as_json: bool, as_csv: bool) -> None:
     from worker import render  # noqa: PLC0415
 
     if as_json:
         render.print_json([_plain(one) for one in found])
         return
+    if as_csv:
+        sys.stdout.writelines([_csv(COLUMNS), *map(as_row, found)])
     if not found:
         complain("there is no line")
-        return
-    rows = render.table("time (UTC)", "who asked", "for what", "outcome")
-    rows.columns[0].no_wrap = rows.columns[-1].no_wrap = True
-    for one in found:
-        time, who, call, about, where, fields, outcome = _cells(one)
-        what = (call, about, f"{where}: {fields}" if where and fields else where or fields)
-        cells = (time, who, "\n".join(filter(None, what)), outcome)
-        rows.add_row(*map(render.plain, cells))
-    render.show(rows)
+    elif not as_csv:
+        render.show(_table(found))
 
 
-def _line(one: "Kept", *, as_json: bool) -> str:
+def _table(found: "Sequence[Kept]") -> "Table":
+    """What is short stands in columns of its own; only the last one wraps."""
     from worker import render  # noqa: PLC0415
 
-    if as_json:
-        return json.dumps(_plain(one), ensure_ascii=False) + "\n"
-    return render.plain("  ".join(filter(None, _cells(one)))).plain + "\n"
+    rows = render.table("time (UTC)", "call, outcome", "about, fields, who asked")
+    rows.columns[0].no_wrap = rows.columns[1].no_wrap = True
+    for one in found:
+        line, fields = one.line, _fields(one)
+        where = f"{line.source}: {fields}" if line.source and fields else line.source or fields
+        about, more = ", ".join(_about(one)[:SHOWN]), len(_about(one)) - SHOWN
+        about += f" and {more} more" if more > 0 else ""
+        what = filter(None, (about, where, line.who and f"by {line.who}"))
+        cells = (_time(one), f"{line.call}\n{line.outcome}", "\n".join(what))
+        rows.add_row(*map(render.plain, cells))
+    return rows
+
+
+def _csv(cells: Iterable[str]) -> str:
+    """A line of CSV."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
 
 
 def _plain(one: "Kept") -> dict[str, Any]:
     return {"id": one.id, "time": one.time.isoformat(timespec="milliseconds"), **asdict(one.line)}
 
 
-def _cells(one: "Kept") -> tuple[str, ...]:
-    line = one.line
-    about = ", ".join((*line.customer_users, *line.customers))
-    time = f"{one.time:%Y-%m-%d %H:%M:%S}"
-    return time, line.who, line.call, about, line.source, ", ".join(line.fields), line.outcome
+def _time(one: "Kept") -> str:
+    return f"{one.time:%Y-%m-%d %H:%M:%S}"
+
+
+def _about(one: "Kept") -> tuple[str, ...]:
+    return (*one.line.customer_users, *one.line.customers)
+
+
+def _fields(one: "Kept") -> str:
+    return ", ".join(one.line.fields)
