@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import admin, costs, growth, live, plots, resync, world
+from benchmarks import admin, bare, costs, growth, live, plots, resync, world
 from benchmarks.figures import Figure, beside, markdown, merged, put_into, read, show, write
 from benchmarks.processes import Stuck
 from benchmarks.rates import enrich_rate, noop_rate
@@ -99,6 +99,7 @@ class Run:
             "enrich_unchanged",
             "enrich_sqlite",
             "enrich_first_fill",
+            "enrich_changing_bare",
         ):
             if name in self.samples:
                 self.figures.append(beside(name, self.samples[name], "1/s", noop))
@@ -119,6 +120,9 @@ def sql(run: Run, database: Database, redis_url: str) -> None:
         run.took("enrich_changing_sql", enrich_rate(config, redis_url, tickets, run.log))
         system.expect(f"r{repeat}", events)
         run.took("enrich_unchanged", enrich_rate(config, redis_url, tickets, run.log))
+        system.change_everybody(f"b{repeat}")
+        run.took("enrich_changing_bare", bare.change_rate(system, f"b{repeat}"))
+        system.expect(f"b{repeat}", events)
     system.close()
 
 
@@ -214,11 +218,11 @@ def resyncs(run: Run, database: Database, redis_url: str, slapd: SlapdServer) ->
     run.say(f"resyncs of {tickets:,} tickets")
     world.fill(slapd, tickets // resync.PER_CUSTOMER_USER, {"people": "0"})
     sources = {"resync_sql": world.sql_source(), "resync_ldap": world.ldap_source(slapd, "people")}
-    bare: list[float] = []
+    scripts: list[float] = []
     for name, source in sources.items():
         system = world.TicketSystem(database.create_database(), tickets)
         resync.share_customer_users(system)
-        bare.append(resync.bare_rate(system))
+        scripts.append(bare.fill_rate(system, resync.PER_CUSTOMER_USER))
         system.close()
         system = world.TicketSystem(database.create_database(), tickets)
         resync.share_customer_users(system)
@@ -228,7 +232,7 @@ def resyncs(run: Run, database: Database, redis_url: str, slapd: SlapdServer) ->
             rate = resync.resync_rate(config, redis_url, "unchanged", run.log)
             run.took("resync_unchanged", rate)
         system.close()
-    reference = Figure("resync_bare", round(statistics.median(bare), 1), "1/s")
+    reference = Figure("resync_bare", round(statistics.median(scripts), 1), "1/s")
     run.figures.append(reference)
     run.figures += [beside(name, run.samples[name], "1/s", reference) for name in sources]
     first = Figure("resync_sql", run.samples["resync_sql"][0], "1/s")

@@ -2,8 +2,7 @@
 
 Ten tickets for each customer user, five fields. Measured is what whoever types ``fieldfare resync
 --all`` gets: the job is begun, and a resync worker that stands ready works on it to its end. The
-bare script knows all values beforehand, asks nobody, checks nothing, and locks, inserts and commits
-fifty at a time.
+bare script is ``bare.fill_rate``.
 """
 
 import time
@@ -11,15 +10,13 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-import psycopg
 import redis
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 
 from benchmarks import world
 from benchmarks.growth import HOUR
 from benchmarks.processes import resident_bytes
 from benchmarks.rates import resync_worker
-from tests.otobo import WORKER
 from worker import bootstrap, heartbeat, jobs, tally
 from worker.job_runs import start
 from worker.resync_request import request
@@ -27,20 +24,6 @@ from worker.settings import load
 
 TICKETS = 100_000
 PER_CUSTOMER_USER = 10
-BATCH = 50
-
-_VALUES = """
-INSERT INTO dynamic_field_value (field_id, object_id, value_text)
-SELECT * FROM unnest(%s::int[], %s::bigint[], %s::text[])
-"""
-_LINES = f"""
-INSERT INTO ticket_history (name, ticket_id, history_type_id, type_id, queue_id, owner_id,
-    priority_id, state_id, create_time, create_by, change_time, change_by)
-SELECT name, id, 28, 1, 1, 1, 3, 1, now(), {WORKER}, now(), {WORKER}
-FROM unnest(%s::text[], %s::bigint[]) AS line(name, id)
-"""
-_LOCK = "SELECT id FROM ticket WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
-_TOUCH = f"UPDATE ticket SET change_time = now(), change_by = {WORKER} WHERE id = ANY(%s)"
 
 
 def share_customer_users(system: world.TicketSystem) -> None:
@@ -50,34 +33,6 @@ def share_customer_users(system: world.TicketSystem) -> None:
         connection.execute(text(f"UPDATE ticket SET customer_user_id = {shared}"))
     with system.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
-
-
-def bare_rate(system: world.TicketSystem) -> float:
-    """Tickets a second of the bare script."""
-    url = make_url(system.url)
-    bare = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(bare) as connection:
-        known = dict(connection.execute("SELECT name, id FROM dynamic_field").fetchall())
-        connection.commit()
-        begin = time.perf_counter()
-        for first in range(1, system.size + 1, BATCH):
-            ids = list(range(first, min(first + BATCH, system.size + 1)))
-            rows = [
-                (known[field], id_, f"{column}-0-user{(id_ - 1) // PER_CUSTOMER_USER + 1}", field)
-                for id_ in ids
-                for field, column in zip(world.FIELDS, world.COLUMNS, strict=True)
-            ]
-            fields, objects, values, names = (list(column) for column in zip(*rows, strict=True))
-            lines = [
-                f"%%FieldName%%{name}%%Value%%{value}%%OldValue%%"
-                for name, value in zip(names, values, strict=True)
-            ]
-            connection.execute(_LOCK, (ids,))
-            connection.execute(_VALUES, (fields, objects, values))
-            connection.execute(_LINES, (lines, objects))
-            connection.execute(_TOUCH, (ids,))
-            connection.commit()
-        return system.size / (time.perf_counter() - begin)
 
 
 def resync_rate(config: Path, redis_url: str, kind: str, log: Path) -> float:
