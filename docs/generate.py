@@ -93,10 +93,9 @@ DECISIONS: Mapping[Decision, str] = {
 ERRORS: Mapping[str, str] = {
     "wrong_arguments": "an argument is missing, unknown, or of a wrong kind; `field` names it",
     "wrong_criteria": "a search cannot be made so",
-    "unavailable": "a source, a database or Redis does not answer; ask again later. Where the "
-    "message says so, it may have been done",
+    "unavailable": "a source, a database or Redis does not answer; ask again later",
     "misconfigured": "a source or the ticket database can never work as the settings are",
-    "failed": "an error of Fieldfare's own, in the log as `admin.failed`; it may have been done",
+    "failed": "an error of Fieldfare's own, in the log as `admin.failed`",
     "cannot_be_deleted": "customer users cannot be deleted, as in OTOBO; deactivate them",
     "changed_meanwhile": "somebody changed it since it was looked at; look again",
     "duplicate_assignment": "the customer is assigned to the customer user already",
@@ -445,6 +444,7 @@ def _calls() -> str:
         "## Errors",
         "A call never fails with a traceback. Instead of what is told there is `error`, one of "
         "these codes, and `message`, for people; where they are known also `field` and `source`. "
+        "`may_be_done` is true where nobody knows whether it was done; without it, it was not. "
         "A message may name logins, customer ids and variables, and repeats no other value.",
         _table(["Error", "Meaning"], errors),
         "## Warnings",

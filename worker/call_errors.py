@@ -11,13 +11,21 @@ from celery.exceptions import SoftTimeLimitExceeded
 from directory.companies import CompanySourceUnavailable
 from directory.criteria import WrongCriteria
 from directory.database import DatabaseFault
-from directory.errors import SourceKindUnusable, SourceMisconfigured, SourceUnavailable
+from directory.errors import (
+    SourceKindUnusable,
+    SourceMisconfigured,
+    SourceOutcomeUnknown,
+    SourceUnavailable,
+)
 from directory.model import source_name
 from directory.refusals import Refused
+from directory.transactions import OutcomeUnknown
 from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
 
 MAY_BE_DONE = frozenset({"unavailable", "failed"})
-"""The errors after which it is not sure that nothing was written."""
+"""The errors after which it is not sure that nothing at all was written."""
+
+_ENDED_SOMEWHERE = (OutcomeUnknown, SourceOutcomeUnknown, SoftTimeLimitExceeded)
 
 _NOT_KNOWN = "look before you ask again: it may have been done"
 
@@ -26,6 +34,8 @@ log = structlog.get_logger("fieldfare")
 
 def told(error: Exception, call: str) -> dict[str, Any]:
     """An error as data: ``error`` and ``message``, and where they are known ``field``, ``source``.
+
+    Where nobody knows whether what was asked for was done, ``may_be_done`` says so.
 
     Args:
         error: what a handler raised.
@@ -60,7 +70,8 @@ def told(error: Exception, call: str) -> dict[str, Any]:
             log.error("admin.failed", call=call, error=kind, place=place)
             code = "failed"
             message = f"an error of Fieldfare's own: {kind} ({place}); {_NOT_KNOWN}"
-    return data(code, message, **where)
+    unknown = code == "failed" or isinstance(error, _ENDED_SOMEWHERE)
+    return data(code, message, **where) | ({"may_be_done": True} if unknown else {})
 
 
 def data(error: str, message: str, **where: str) -> dict[str, Any]:

@@ -32,11 +32,31 @@ _NOT_DONE = "The call was taken back, and nothing was done"
 
 
 class NoAnswer(Exception):
-    """A call has no answer; the text says why, and whether it may have been done."""
+    """A call has no answer; the text says why, and whether it may have been done.
+
+    Attributes:
+        may_be_done: else it is certain that it was not.
+    """
+
+    def __init__(self, why: str, *, may_be_done: bool = True) -> None:
+        super().__init__(f"{why}; {_MAY_BE_DONE}" if may_be_done else f"{why}. {_NOT_DONE}")
+        self.may_be_done = may_be_done
 
 
 class Interrupted(Exception):
-    """Who asked does not want to wait any more; the text says what becomes of the call."""
+    """Who asked does not want to wait any more; the text says what becomes of the call.
+
+    Attributes:
+        may_be_done: else it is certain that it was not.
+    """
+
+    def __init__(self, *, may_be_done: bool) -> None:
+        super().__init__(
+            f"interrupted, and an admin worker may have taken the call; {_MAY_BE_DONE}"
+            if may_be_done
+            else "interrupted; the call was taken back, and nothing was done"
+        )
+        self.may_be_done = may_be_done
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +104,7 @@ def ask(
             _send(url, waiting.id, name, {**arguments, REQUESTED_BY: who}, patience)
             return waiting.answer()
         except KeyboardInterrupt:
-            raise Interrupted(waiting.given_up()) from None
+            raise Interrupted(may_be_done=not waiting.given_up()) from None
 
 
 def _send(url: str, call: str, name: str, arguments: Mapping[str, Any], patience: Patience) -> None:
@@ -105,7 +125,12 @@ def _send(url: str, call: str, name: str, arguments: Mapping[str, Any], patience
                 kwargsrepr="",
             )
     except OperationalError as error:
-        raise redis.ConnectionError(type(error.__cause__ or error).__name__) from None
+        cause = error.__cause__ or error
+        if isinstance(cause, redis.ResponseError):  # it answered, and did not take it
+            raise redis.ConnectionError(type(cause).__name__) from None
+        raise NoAnswer(
+            f"Redis went away while the call was sent ({type(cause).__name__})"
+        ) from None
 
 
 class _Waiting:
@@ -127,27 +152,24 @@ class _Waiting:
         taker = _Taker(self._client, meta, self._patience.away)
         while meta["status"] == "STARTED":
             if time.monotonic() - taken_at > self._most_seconds:
-                raise NoAnswer(f"an admin worker took the call and did not answer; {_MAY_BE_DONE}")
+                raise NoAnswer("an admin worker took the call and did not answer")
             if self._away_for_a_while(taker.is_gone):
-                raise NoAnswer(f"the admin worker that took the call is gone; {_MAY_BE_DONE}")
+                raise NoAnswer("the admin worker that took the call is gone")
             self._rest()
             meta = self._look() or meta
         self._client.delete(RESULT_KEY + self.id)  # it may hold a password that is told this once
         if meta["status"] == "REVOKED":
-            raise NoAnswer(self._busy())
+            raise NoAnswer(self._busy(), may_be_done=False)
         if meta["status"] != "SUCCESS" or not isinstance(meta["result"], dict):
-            raise NoAnswer(f"the admin worker failed, and its log says why; {_MAY_BE_DONE}")
+            raise NoAnswer("the admin worker failed, and its log says why")
         return meta["result"]
 
-    def given_up(self) -> str:
-        """Take the call back if that can still be done; says what becomes of it."""
+    def given_up(self) -> bool:
+        """Take the call back if that can still be done; whether it was."""
         try:
-            taken_back = self._taken_back()
+            return self._taken_back()
         except redis.RedisError:
-            taken_back = False
-        if taken_back:
-            return "interrupted; the call was taken back, and nothing was done"
-        return f"interrupted, and an admin worker may have taken the call; {_MAY_BE_DONE}"
+            return False
 
     def _taken(self) -> dict[str, Any]:
         """What stands where the answer will be, once a worker has taken the call."""
@@ -158,9 +180,9 @@ class _Waiting:
                 nobody, looked_at = not self._away_for_a_while(self._somebody_lives), waited
             patient = waited <= self._patience.not_taken and not nobody
             if not patient and self._away_for_a_while(self._taken_back):
-                raise NoAnswer(_NOBODY if nobody else self._busy())
+                raise NoAnswer(_NOBODY if nobody else self._busy(), may_be_done=False)
             if waited > 2 * self._patience.not_taken:
-                raise NoAnswer(f"an admin worker took the call and did not begin; {_MAY_BE_DONE}")
+                raise NoAnswer("an admin worker took the call and did not begin")
             self._rest()
         return meta
 
@@ -179,7 +201,7 @@ class _Waiting:
                 if time.monotonic() - since > self._patience.away:
                     raise NoAnswer(
                         f"Redis does not answer any more ({type(error).__name__}), and the call "
-                        f"was sent; {_MAY_BE_DONE}"
+                        "was sent"
                     ) from None
                 self._rest()
 
@@ -195,7 +217,7 @@ class _Waiting:
     def _busy(self) -> str:
         return (
             f"no admin worker took the call within {self._patience.not_taken:.0f} seconds: they "
-            f"are busy, or stand still. {_NOT_DONE}"
+            "are busy, or stand still"
         )
 
     def _rest(self) -> None:
@@ -225,7 +247,4 @@ class _Taker:
         return self._seen_at is not None and now - self._seen_at > self._patience
 
 
-_NOBODY = (
-    "no admin worker takes calls; start one with: fieldfare admin-worker, or use --local. "
-    f"{_NOT_DONE}"
-)
+_NOBODY = "no admin worker takes calls; start one with: fieldfare admin-worker, or use --local"

@@ -26,6 +26,7 @@ from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
 
 SECRET = "hunter2"
 WHO = "admin@host"
+UNKNOWN: Mapping[str, Any] = {"error": "unavailable", "may_be_done": True}
 
 UPDATED = Change(
     {"login": "anna", "password": SECRET},
@@ -150,17 +151,17 @@ def test_each_customer_user_and_customer_of_a_change_has_an_event(
         (SourceUnavailable("1", "gone"), {"error": "unavailable", "source": "CustomerUser1"}),
         (DatabaseFault("gone"), {"error": "unavailable"}),
         (TicketDatabaseUnavailable("gone"), {"error": "unavailable"}),
-        (SourceOutcomeUnknown("1", "gone"), {"error": "unavailable", "source": "CustomerUser1"}),
-        (OutcomeUnknown("gone"), {"error": "unavailable"}),
+        (SourceOutcomeUnknown("1", "gone"), {**UNKNOWN, "source": "CustomerUser1"}),
+        (OutcomeUnknown("gone"), UNKNOWN),
         (redis.ConnectionError(SECRET), {"error": "unavailable"}),
-        (SoftTimeLimitExceeded(), {"error": "unavailable"}),
+        (SoftTimeLimitExceeded(), UNKNOWN),
         (SourceMisconfigured("1", "no table"), {"error": "misconfigured"}),
         (TicketDatabaseMisfit("no agent"), {"error": "misconfigured"}),
-        (KeyError(SECRET), {"error": "failed"}),
+        (KeyError(SECRET), {**UNKNOWN, "error": "failed"}),
     ],
 )
 def test_what_stands_in_the_way_is_told_as_data_and_kept_in_the_audit(
-    services: Services, write: Written, ending: Exception, told: Mapping[str, str]
+    services: Services, write: Written, ending: Exception, told: Mapping[str, Any]
 ) -> None:
     write.ending = ending
 

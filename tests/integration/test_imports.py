@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
+import sqlalchemy
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from tests.contract.customer_users import MAP
+from tests.integration.admin_site import Site
 from tests.integration.world import World
+from tests.servers import PostgresqlServer
 from worker import calls, cli, toml
 from worker.calls import perform
 from worker.commands import importing
@@ -36,6 +38,19 @@ SOURCE = {
     "password_form": "sha2",
     "map": MAP,
 }
+
+LOST_AT_COMMIT = """
+CREATE FUNCTION lost() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_terminate_backend(pg_backend_pid());
+    RETURN NULL;
+END $$
+"""
+AT_COMMIT = """
+CREATE CONSTRAINT TRIGGER lost AFTER INSERT ON customer_user
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.login = 'user4') EXECUTE FUNCTION lost()
+"""
+"""The connection goes away in the middle of a COMMIT."""
 
 Import = Callable[..., Result]
 
@@ -339,29 +354,75 @@ def test_ctrl_c_ends_between_portions_and_says_what_was_done(
     result = run(file)
 
     assert (result.exit_code, asked) == (130, [2, 2])
+    assert "nothing of line 6 is written; to go on" in result.stderr
     assert "4 added, 0 refused, 1 not tried" in result.stdout
     assert len(stored(small_world)) == 4
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_what_was_done_is_told_where_the_rest_could_not_be_sent(
-    run: Import, small_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def titled(tmp_path: Path) -> Path:
+    """A file for ``site``: customer users in the lines 2 to 6."""
+    file = tmp_path / "titled.jsonl"
+    people = (person(f"user{number}", UserTitle="Dr.") for number in range(2, 7))
+    # An object of JSON has no line of titles before it.
+    file.write_text("\n" + "".join(json.dumps(one) + "\n" for one in people))
+    return file
+
+
+def test_a_database_that_goes_away_leaves_no_doubt_which_lines_are_written(
+    site: Site,
+    postgresql_server: PostgresqlServer,
+    titled: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(importing, "PORTION", 1)
+    monkeypatch.setattr(importing, "PORTION", 2)
     call = importing.call
 
-    def away(name: str, arguments: Mapping[str, Any], *, local: bool) -> dict[str, Any]:
-        if arguments["rows"][0]["UserLogin"] == "john":
-            raise typer.Exit(3)
+    def stopping(name: str, arguments: Mapping[str, Any], *, local: bool) -> dict[str, Any]:
+        if arguments["rows"][0]["UserLogin"] == "user4":
+            postgresql_server.stop()
         return call(name, arguments, local=local)
 
-    monkeypatch.setattr(importing, "call", away)
+    monkeypatch.setattr(importing, "call", stopping)
+    words = ("customer-user", "import", str(titled))
+    try:
+        cut = site(*words, exit_code=3)
+        away = site(*words, "--from-line", "4", "--json", exit_code=3)
+        dry = site(*words, "--dry-run", exit_code=3)
+    finally:
+        postgresql_server.start()
+    monkeypatch.setattr(importing, "call", call)
+    rest = site(*words, "--from-line", "4")
 
-    result = run(sheet(tmp_path, person("jane"), person("john")))
+    said = "nothing of lines 4 to 6 is written; to go on, give the same command with --from-line 4"
+    assert (said in cut.stderr, said in away.stderr) == (True, True)
+    assert "2 added, 0 refused, 3 not tried" in cut.stdout
+    told = json.loads(away.stdout)
+    assert (told["not_tried"], told["unknown"]) == (3, 0)
+    assert "nothing of lines 2 to 6 was checked" in dry.stderr
+    assert rest.stdout == "3 added, 0 refused\n"
 
-    assert result.exit_code == 3
-    assert "nothing was heard of lines 3 to 3" in result.stderr
-    assert "1 added, 0 refused, 1 not tried" in result.stdout
+
+def test_a_commit_without_an_answer_leaves_only_its_own_lines_in_doubt(
+    site: Site, titled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "PORTION_WITH_PASSWORDS", 2)
+    with site.engine.begin() as connection:
+        connection.execute(sqlalchemy.text(LOST_AT_COMMIT))
+        connection.execute(sqlalchemy.text(AT_COMMIT))
+    words = ("customer-user", "import", str(titled), "--generate-passwords")
+
+    cut = site(*words, str(tmp_path / "made.csv"), exit_code=3)
+
+    for said in (
+        "whether anything of lines 4 to 5 is written is not known",
+        ", and nothing of line 6 is written; to go on, give the same command with --from-line 4, ",
+        "and another file for --generate-passwords; whoever is in by then is refused",
+        "needs another password (fieldfare customer-user set-password)",
+    ):
+        assert said in cut.stderr
+    assert "2 added, 0 refused, 2 unknown, 1 not tried" in cut.stdout
 
 
 @pytest.mark.parametrize(
@@ -372,6 +433,7 @@ def test_what_was_done_is_told_where_the_rest_could_not_be_sent(
         (["-", "--delimiter", "ab"], "one sign"),
         (["-", "--report", "/nowhere/report.csv"], "cannot be written"),
         (["-", "--source", "CustomerUser9"], "there is no source CustomerUser9"),
+        (["-", "--from-line", "3"], "no row begins at line 3 or behind it"),
     ],
 )
 def test_wrong_usage_is_told_with_what_is_wrong(

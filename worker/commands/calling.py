@@ -33,6 +33,18 @@ EXITS: Mapping[str, Exit] = {
 """The exit code of each error; of what is against a rule, it is 1: the answer is no."""
 
 
+class Ended(typer.Exit):
+    """The command ends, for there is no answer, or an error in its place.
+
+    Attributes:
+        may_be_done: whether the call was done is not known; else it was not.
+    """
+
+    def __init__(self, code: Exit, *, may_be_done: bool) -> None:
+        super().__init__(code)
+        self.may_be_done = may_be_done
+
+
 def call(
     name: str, arguments: Mapping[str, Any], *, local: bool = False, as_json: bool = False
 ) -> dict[str, Any]:
@@ -48,7 +60,8 @@ def call(
         as_json: print an error as JSON to standard output, too.
 
     Raises:
-        typer.Exit: with an error; with what it means.
+        Ended: with what the error means.
+        typer.Exit: the call was not made.
     """
     given = {key: value for key, value in arguments.items() if value is not None}
     with answering():
@@ -62,7 +75,7 @@ def call(
 
             render.print_json(told)
         complain(refusal(told))
-        raise typer.Exit(EXITS.get(error, Exit.NO))
+        raise Ended(EXITS.get(error, Exit.NO), may_be_done=bool(told.get("may_be_done")))
     return told
 
 
@@ -104,7 +117,7 @@ def _called(name: str, arguments: Mapping[str, Any], settings: "Settings") -> di
         return ask(name, arguments, requested_by(), settings)
     except NoAnswer as error:
         complain(str(error))
-        raise typer.Exit(Exit.UNAVAILABLE) from None
+        raise Ended(Exit.UNAVAILABLE, may_be_done=error.may_be_done) from None
     except Interrupted as error:
         complain(str(error))
-        raise typer.Exit(Exit.INTERRUPTED) from None
+        raise Ended(Exit.INTERRUPTED, may_be_done=error.may_be_done) from None

@@ -19,9 +19,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from worker.commands import known
+from worker.commands import import_rest, known
 from worker.commands.answering import Exit, Json, answering, complain
-from worker.commands.calling import Local, call
+from worker.commands.calling import Ended, Local, call
 from worker.importing import File, UnreadableFile, read, repeated
 from worker.settings import load
 
@@ -56,16 +56,25 @@ class Tally:
         rows: in the file.
         done: how many by outcome: added, updated, unchanged.
         refused: by ``COLUMNS``.
+        unknown: sent, and nobody knows what became of them.
     """
 
     rows: int
     done: dict[str, int] = field(default_factory=lambda: {"added": 0, "updated": 0, "unchanged": 0})
     refused: list[dict[str, Any]] = field(default_factory=list)
+    unknown: int = 0
 
     @property
     def not_tried(self) -> int:
-        """Rows that never came to a decision."""
-        return self.rows - sum(self.done.values()) - len(self.refused)
+        """Rows of which nothing was written, and nothing is against them so far."""
+        return self.rows - sum(self.done.values()) - len(self.refused) - self.unknown
+
+    def count(self, line: int, told: Mapping[str, Any]) -> None:
+        """Keep what became of a row that was sent."""
+        if told["outcome"] == "refused":
+            self.refuse(line, told["login"], told)
+        else:
+            self.done[told["outcome"]] += 1
 
     def refuse(self, line: int, login: str, told: Mapping[str, Any]) -> None:
         """Keep why a row was refused."""
@@ -81,6 +90,9 @@ def import_(  # noqa: PLR0913, PLR0917 - one for each option
         bool,
         typer.Option("--update", help="Change those who are there already; else they are refused."),
     ] = False,
+    from_line: Annotated[
+        int, typer.Option(min=1, metavar="LINE", help="Pass over rows that begin before this line.")
+    ] = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, and write nothing.")
     ] = False,
@@ -136,11 +148,14 @@ def import_(  # noqa: PLR0913, PLR0917 - one for each option
         passed_over = {*(without or ()), *(_STAMPS - variables)}
         found = read(content, encoding=encoding, delimiter=_sign(delimiter), without=passed_over)
         _check_names(found, variables)
+        if all(row.line < from_line for row in found.rows):
+            raise UnreadableFile(f"no row begins at line {from_line} or behind it")  # noqa: TRY301
     except UnreadableFile as error:
         complain(f"{file}: {error}")
         raise typer.Exit(Exit.USAGE) from None
-    tally = Tally(len(found.rows))
-    rows = _readable(found, tally, exact=bool(getattr(config, "compares_case", False)))
+    tally = Tally(sum(row.line >= from_line for row in found.rows))
+    exact = bool(getattr(config, "compares_case", False))
+    rows = _readable(found, tally, from_line, exact=exact)
     hashing = bool(generate_passwords) or PASSWORD in found.names
     size = PORTION_WITH_PASSWORDS if hashing and not dry_run else PORTION
     asked = {
@@ -203,12 +218,16 @@ def _check_names(found: File, variables: Collection[str]) -> None:
         )
 
 
-def _readable(found: File, tally: Tally, *, exact: bool) -> Sequence[tuple[int, Mapping[str, Any]]]:
+def _readable(
+    found: File, tally: Tally, from_line: int, *, exact: bool
+) -> Sequence[tuple[int, Mapping[str, Any]]]:
     """The rows to be sent, each with its line; what cannot be sent is refused here."""
     again = repeated(found.rows, LOGIN, exact=exact)
     rows: list[tuple[int, Mapping[str, Any]]] = []
     for place, row in enumerate(found.rows):
         login = str(row.values.get(LOGIN, ""))
+        if row.line < from_line:
+            continue
         if row.problem:
             tally.refuse(row.line, login, {"error": "unreadable", "message": row.problem})
         elif place in again:
@@ -234,6 +253,7 @@ def _send(  # noqa: PLR0913 - all that a portion needs
     if kept and passwords:
         kept.writerow(("login", "password"))
         passwords.flush()
+    lines = [line for line, _ in rows]
     console = Console(stderr=True)
     with (
         _ending_between() as ending,
@@ -243,33 +263,28 @@ def _send(  # noqa: PLR0913 - all that a portion needs
         for start in range(0, len(rows), size):
             portion = rows[start : start + size]
             if ending:
+                complain(import_rest.told(lines[start:], 0, asked))
                 return Exit.INTERRUPTED
             try:
                 values = [values for _, values in portion]
                 told = call("customer_user.import", {**asked, "rows": values}, local=local)
             except (typer.Exit, KeyboardInterrupt) as stop:
                 code = stop.exit_code if isinstance(stop, typer.Exit) else Exit.INTERRUPTED
+                may_be_done = isinstance(stop, KeyboardInterrupt)
+                if isinstance(stop, Ended):
+                    may_be_done = stop.may_be_done
+                tally.unknown = len(portion) if may_be_done and not asked["dry_run"] else 0
                 if code in {Exit.UNAVAILABLE, Exit.INTERRUPTED}:
-                    complain(_not_known(portion[0][0], portion[-1][0]))
+                    complain(import_rest.told(lines[start:], tally.unknown, asked))
                 return code
             for (line, _), one in zip(portion, told["rows"], strict=True):
-                if one["outcome"] == "refused":
-                    tally.refuse(line, one["login"], one)
-                else:
-                    tally.done[one["outcome"]] += 1
-                if kept and "password" in one:
-                    kept.writerow((one["login"], one["password"]))
-            if passwords:
+                tally.count(line, one)
+            if kept and passwords:
+                made = (one for one in told["rows"] if "password" in one)
+                kept.writerows((one["login"], one["password"]) for one in made)
                 passwords.flush()
             progress.advance(bar, len(portion))
     return 0
-
-
-def _not_known(first: int, last: int) -> str:
-    return (
-        f"nothing was heard of lines {first} to {last}; import the file again: those who are in by "
-        "then are refused, or unchanged with --update"
-    )
 
 
 @contextmanager
@@ -319,7 +334,7 @@ def _show(tally: Tally, *, dry_run: bool, as_json: bool, report: Path | None) ->
     refused = tally.refused
     if as_json:
         told = {**tally.done, "refused": refused, "not_tried": tally.not_tried, "dry_run": dry_run}
-        render.print_json(told)
+        render.print_json(told | {"unknown": tally.unknown})
         return
     if refused:
         rows = render.table("line", "login", "error", "message")
@@ -332,6 +347,8 @@ def _show(tally: Tally, *, dry_run: bool, as_json: bool, report: Path | None) ->
         render.show(f"and {len(refused) - SHOWN:,} more; {where} all of them")
     counted = [f"{number:,} {outcome}" for outcome, number in tally.done.items() if number]
     counted.append(f"{len(refused):,} refused")
+    if tally.unknown:
+        counted.append(f"{tally.unknown:,} unknown")
     if tally.not_tried:
         counted.append(f"{tally.not_tried:,} not tried")
     render.show(", ".join(counted) + (", if it were no dry run" if dry_run else ""))

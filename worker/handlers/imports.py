@@ -59,8 +59,8 @@ def import_(  # noqa: PLR0913 - an import can be asked for in so many ways
 
     Returns:
         ``rows``: of each ``number`` (from 1), ``login`` and ``outcome``: added, updated, unchanged
-        or refused; of one that was refused ``error``, ``message`` and perhaps ``field``; a
-        ``password`` that was made, and never again. ``source``: where to.
+        or refused; of one that was refused ``error``, ``message`` and perhaps ``field``, or
+        ``may_be_done``; a ``password`` that was made, and never again. ``source``: where to.
 
     Raises:
         Refused: read_only_source, unknown_source, wrong_arguments (too many rows). What is against
