@@ -12,13 +12,12 @@ while it was handled alone, is parked.
 """
 
 import socket
-import threading
 import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from os import getpid
 from pathlib import PurePath
 from secrets import token_hex
@@ -33,6 +32,7 @@ from worker import metrics
 from worker.guard import WritingStopped
 from worker.inbox import Entry, Inbox
 from worker.outcomes import Disposition, Kind, Outcome
+from worker.renewal import Renewal
 from worker.tickets.store import TicketStoreError
 
 Handle: TypeAlias = Callable[[Sequence[Entry]], Sequence[Outcome]]
@@ -64,11 +64,13 @@ class Consumer:
         name: unique, and never used again by another process.
         outage: class of the error that keeps it from working; empty while all is well.
         look_for_abandoned_at: when it looks again for what dead consumers left, by its clock.
+        renewal: renews what it holds, so that slow is not taken for dead.
     """
 
     name: str
     outage: str = ""
     look_for_abandoned_at: float = 0.0
+    renewal: Renewal = field(default_factory=Renewal)
 
 
 def new_consumer() -> Consumer:
@@ -158,8 +160,9 @@ def _handled(
         inbox.park(entries[0], "killed_workers", "WorkerLost", message)
         yield entries, []
         return
+    renew = partial(_renew, inbox, consumer)
     try:
-        with _renewed(inbox, consumer):
+        with consumer.renewal.at_work(renew, inbox.settings.renew_seconds):
             outcomes = _complete(entries, handle(entries))
     except OUTAGES as error:
         if entries[0].deliveries > 1 and not isinstance(error, REDIS_OUTAGES):
@@ -233,26 +236,12 @@ def _dispose(inbox: Inbox, entries: Sequence[Entry], outcomes: Sequence[Outcome]
     return {entry.first_id for entry in gone_back}
 
 
-@contextmanager
-def _renewed(inbox: Inbox, consumer: Consumer) -> Iterator[None]:
-    """Renew what the consumer holds while the block runs, so that slow is not taken for dead."""
-    finished = threading.Event()
-
-    def keep_renewing() -> None:
-        while not finished.wait(inbox.settings.renew_seconds):
-            try:
-                inbox.renew(consumer.name)
-            except redis.RedisError as error:
-                # At worst another consumer takes over and the batch is handled twice.
-                log.warning("drain.not_renewed", error=type(error).__name__)
-
-    thread = threading.Thread(target=keep_renewing, name="fieldfare-renewal", daemon=True)
-    thread.start()
+def _renew(inbox: Inbox, consumer: Consumer) -> None:
     try:
-        yield
-    finally:
-        finished.set()
-        thread.join()
+        inbox.renew(consumer.name)
+    except redis.RedisError as error:
+        # At worst another consumer takes over and the batch is handled twice.
+        log.warning("drain.not_renewed", error=type(error).__name__)
 
 
 def _reason(error: Exception) -> str:
