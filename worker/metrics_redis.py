@@ -68,7 +68,10 @@ PROCESSES = Metric(
     "fieldfare_processes",
     "gauge",
     "Workers and schedulers that are alive, on all machines; see `fieldfare health`.",
-    (("role", "`worker`, `beat`"), ("queue", "the queue that it serves: `events`, `admin`")),
+    (
+        ("role", "`worker`, `beat`"),
+        ("queue", "the queue that it serves: `events`, `admin`, `resync`"),
+    ),
 )
 
 READ = (

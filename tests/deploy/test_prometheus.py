@@ -17,7 +17,8 @@ RULES = GROUP["rules"]
 
 WELL = {
     "fieldfare_redis_up": "1x30",
-    'fieldfare_processes{role="beat",queue=""}': "1x30",
+    'fieldfare_processes{role="beat",queue="events"}': "1x30",
+    'fieldfare_processes{role="beat",queue="resync"}': "1x30",  # a resync worker's own
     "fieldfare_writing_stopped": "0x30",
     "fieldfare_inbox_oldest_event_age_seconds": "299x30",
     'fieldfare_source_up{source="CustomerUser"}': "1x30",
@@ -29,7 +30,7 @@ WELL = {
 ILL: Mapping[str, tuple[str, str, int]] = {
     "FieldfareDown": ("fieldfare_redis_up", "_x30", 2),
     "FieldfareRedisAway": ("fieldfare_redis_up", "0x30", 2),
-    "FieldfareNoScheduler": ('fieldfare_processes{role="beat",queue=""}', "0x30", 2),
+    "FieldfareNoScheduler": ('fieldfare_processes{role="beat",queue="events"}', "0x30", 2),
     "FieldfareWritingStopped": ("fieldfare_writing_stopped", "1x30", 0),
     "FieldfareInboxOld": ("fieldfare_inbox_oldest_event_age_seconds", "301x30", 5),
     "FieldfareSourceDown": ('fieldfare_source_up{source="CustomerUser"}', "0x30", 5),

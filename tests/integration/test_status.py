@@ -89,6 +89,13 @@ def begin_resyncs(client: redis.Redis) -> None:
     jobs.cancel(client, third)
 
 
+def alive(client: redis.Redis, folder: Path, queue: str) -> None:
+    """A worker that serves a queue, and the scheduler that it brings along."""
+    for role in ("worker", "beat"):
+        who = heartbeat.this_process(role, queue, 2)  # type: ignore[arg-type]
+        Heartbeat(who, client, folder, 60.0).beat()
+
+
 def test_an_empty_redis_is_left_as_it_is(
     read: Callable[[], status.Status], broker: RedisServer
 ) -> None:
@@ -197,8 +204,21 @@ def test_people_are_told_that_nobody_works(run: Run) -> None:
     done = run()
 
     assert done.exit_code == 0
-    assert "No worker is alive.\nNo scheduler is alive." in done.output
+    assert "No ticket worker is alive.\nNo scheduler of ticket workers is alive." in done.output
     assert "has not run yet." in done.output
+
+
+@pytest.mark.parametrize("queue", ["admin", "resync"])
+def test_workers_of_other_queues_stand_in_for_nobody(
+    run: Run, inbox: Inbox, tmp_path: Path, queue: str
+) -> None:
+    begin_resyncs(inbox.client)
+    alive(inbox.client, tmp_path, queue)
+
+    told = run().output
+
+    assert "No ticket worker is alive.\nNo scheduler of ticket workers is alive." in told
+    assert ("No resync worker is alive." in told) is (queue == "admin")
 
 
 def test_people_get_tables(run: Run, inbox: Inbox, tmp_path: Path) -> None:
@@ -208,9 +228,7 @@ def test_people_get_tables(run: Run, inbox: Inbox, tmp_path: Path) -> None:
     )
     inbox.client.hset(CURSOR, mapping={"time": "2024-01-01 00:00:00", "id": 4711})
     inbox.client.set(LOCK, "somebody")
-    for role in ("worker", "beat"):
-        who = heartbeat.this_process(role, "events", 2)  # type: ignore[arg-type]
-        Heartbeat(who, inbox.client, tmp_path, 60.0).beat()
+    alive(inbox.client, tmp_path, "events")
     done = run()
 
     told = " ".join(done.output.split())

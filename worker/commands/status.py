@@ -125,12 +125,14 @@ def picture(found: "Status") -> RenderableType:
 
 
 def _missing(found: "Status") -> Iterator[str]:
-    """What should be alive, and is not."""
-    for role, name in (("worker", "worker"), ("beat", "scheduler")):
-        if not any(one.role == role for one in found.processes):
-            yield name
-    if any(job.state == "running" and not job.local for job in found.resyncs) and not any(
-        "resync" in one.queue.split(",") for one in found.processes
+    """What should be alive, and is not. A resync worker brings a scheduler of its own along."""
+    alive = {(one.role, queue) for one in found.processes for queue in one.queue.split(",")}
+    if ("worker", "events") not in alive:
+        yield "ticket worker"
+    if ("beat", "events") not in alive:
+        yield "scheduler of ticket workers"
+    if ("worker", "resync") not in alive and any(
+        job.state == "running" and not job.local for job in found.resyncs
     ):
         yield "resync worker"
 
