@@ -281,12 +281,17 @@ def describe(error: BaseException) -> str:
     quotes = isinstance(error, DataError | IntegrityError) or QUOTING & {code, number}
     if quotes or not isinstance(error, SQLAlchemyError):
         return f"{name} ({code})" if code else name
+    told = f"{name}: {said}" if (said := message(cause)) else name
+    return told if number is None else f"{told} ({number})"
+
+
+def message(cause: BaseException) -> str:
+    """The first line of what a driver's own error says, without its number; it may hold values."""
     text = getattr(getattr(cause, "diag", None), "message_primary", None)
     if text is None:
-        text = str(cause if number is None else next(iter(cause.args[1:]), ""))
-    lines = [*text.strip().splitlines(), ""]
-    told = f"{name}: {lines[0]}" if lines[0] else name
-    return told if number is None else f"{told} ({number})"
+        numbered = bool(cause.args) and isinstance(cause.args[0], int)  # PyMySQL's form
+        text = str(next(iter(cause.args[1:]), "") if numbered else cause)
+    return next(iter(text.strip().splitlines()), "")
 
 
 def break_off(driver: Any) -> None:

@@ -271,6 +271,18 @@ def test_a_redis_that_does_not_answer_ends_with_three(
     assert done.stderr.startswith("fieldfare: Redis does not answer: ")
 
 
+def test_a_redis_that_refuses_the_login_is_not_called_away(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIELDFARE_REDIS__USERNAME", "worker")
+    monkeypatch.setenv("FIELDFARE_REDIS__PASSWORD", "another one")
+
+    done = run()
+
+    assert done.exit_code == 3
+    assert done.stderr.startswith("fieldfare: Redis refuses: invalid username-password pair")
+
+
 # -- --watch
 
 

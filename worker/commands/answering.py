@@ -51,7 +51,7 @@ def answering() -> Iterator[None]:
     except (TicketDatabaseUnavailable, DirectoryError, EmbeddedServerError, DemoError) as error:
         complain(str(error))
         raise typer.Exit(Exit.UNAVAILABLE) from None
-    except redis.ResponseError as error:  # it answers, and does not do it
+    except (redis.ResponseError, redis.AuthenticationError) as error:  # it answers, and says no
         complain(f"Redis refuses: {error}")
         raise typer.Exit(Exit.UNAVAILABLE) from None
     except redis.RedisError as error:

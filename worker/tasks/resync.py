@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError
 from worker.arguments import misfit
 from worker.handlers.resync import NOBODY_IS_TO_BLAME
 from worker.job_runs import Pace, start, work
+from worker.reasons import reason_of
 from worker.resync_request import request
 from worker.services import Services
 from worker.tickets.selection import WrongSelection
@@ -54,7 +55,8 @@ def register(app: Celery, services: Callable[[], Services], ring: Callable[[], N
         try:
             more = work(services(), Pace(stop=stopping.is_set))
         except NOBODY_IS_TO_BLAME as error:
-            log.warning("resync.interrupted", error=type(error).__name__)  # beat rings again
+            said = {"error": type(error).__name__, "reason": reason_of(error)}
+            log.warning("resync.interrupted", **said)  # beat rings again
             return
         if more and not stopping.is_set():
             ring()

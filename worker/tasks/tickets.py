@@ -20,6 +20,7 @@ from celery.exceptions import Reject
 
 from worker.drain import OUTAGES, REDIS_OUTAGES, Consumer, Handle, drain, new_consumer
 from worker.inbox import Inbox
+from worker.reasons import reason_of
 
 DRAIN = "inbox.drain"
 RELEASE = "inbox.release"
@@ -110,16 +111,23 @@ def register(app: Celery, duties: Duties) -> None:
 def _left_to_the_next(event: str, run: Callable[[], object]) -> Callable[[], None]:
     """A task that an outage may interrupt, since the next one goes on where it stood.
 
+    A sweep may be due every second, so an outage is logged when it begins or becomes another.
+
     Args:
         event: how an interruption is called in the log.
         run: does it.
     """
+    outage = ""
 
     def task() -> None:
+        nonlocal outage
+        before, outage = outage, ""
         try:
             run()
         except OUTAGES as error:
-            log.warning(event, error=type(error).__name__)
+            outage = type(error).__name__
+            if outage != before:
+                log.warning(event, error=outage, reason=reason_of(error))
 
     return task
 

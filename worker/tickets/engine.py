@@ -21,10 +21,12 @@ from sqlalchemy.exc import (
     DBAPIError,
     DisconnectionError,
     IntegrityError,
+    OperationalError,
     SQLAlchemyError,
 )
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from directory.database import message
 from directory.database_tls import TlsOptionError, refusal, secure, secured
 from directory.engines import WRITING
 from worker.tickets.postgresql import ImpatientConnection
@@ -45,6 +47,9 @@ REPEATABLE_STATES = {"40001", "40P01", "55P03"}  # serialisation, deadlock, lock
 REPEATABLE_NUMBERS = {1020, 1205, 1213}  # record changed, lock wait timeout, deadlock
 _NOT_CONNECTED = {"", "2003", "2026"}
 """Codes with which a message is about the connection, and holds no value: none in PostgreSQL."""
+
+_REFUSED = {"42501", "1040", "1044", "1045", "1049", "1130", "1142", "1143"}
+"""Codes of servers that let nobody in, or not to this database, table or column."""
 
 REPEATABLE_NAMES = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
@@ -273,11 +278,23 @@ def kind_of(error: SQLAlchemyError | UnicodeError) -> Fault:
 
 
 def reason(error: Exception) -> str:
-    """Class and code of an error, for a log: messages of servers can quote values."""
+    """Class and code of an error, for a log, and its message where that is about access alone.
+
+    Other messages of servers can quote values.
+    """
     original, code = _coded(error)
     said = f"{type(original).__name__} ({code})" if code else type(original).__name__
-    meant = takes_no_writes(error) or (refusal(original) if code in _NOT_CONNECTED else "")
+    meant = takes_no_writes(error)
+    if not meant and _is_about_access(error, code):
+        meant = (refusal(original) if code in _NOT_CONNECTED else "") or message(original)
     return f"{said}: {meant}" if meant else said
+
+
+def _is_about_access(error: Exception, code: str) -> bool:
+    """Whether its message names servers, users and tables, and can name nothing else."""
+    if code in _NOT_CONNECTED:
+        return isinstance(error, OperationalError)
+    return isinstance(error, DBAPIError) and code in _REFUSED
 
 
 def takes_no_writes(error: Exception) -> str:

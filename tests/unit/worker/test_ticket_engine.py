@@ -130,6 +130,23 @@ def test_a_file_that_takes_no_writes_is_called_so(
     engine.dispose()
 
 
+@pytest.mark.parametrize(
+    ("original", "says"),
+    [
+        (
+            psycopg.OperationalError('failed: FATAL: no password for user "u"\nmore'),
+            'OperationalError: failed: FATAL: no password for user "u"',
+        ),
+        (
+            pymysql.err.OperationalError(1045, "Access denied for user 'u'@'h'"),
+            "OperationalError (1045): Access denied for user 'u'@'h'",
+        ),
+    ],
+)
+def test_it_is_told_why_a_server_lets_nobody_in(original: Exception, says: str) -> None:
+    assert reason(OperationalError("", None, original)) == says
+
+
 def test_a_lost_connection_is_called_so() -> None:
     lost = OperationalError("", None, Exception("host and secret"), connection_invalidated=True)
 
