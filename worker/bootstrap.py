@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import redis
 from sqlalchemy import make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError
 
 from directory import kinds
 from directory.breaker import Observation
@@ -48,7 +47,6 @@ from worker.tickets.otobo_cache import FileCache, NoCache, OtoboCache, RedisCach
 from worker.tickets.past import FieldPast
 from worker.tickets.selection import TicketIndex
 from worker.tickets.sql import SqlTicketStore
-from worker.tickets.store import TicketDatabaseMisfit
 
 
 def services() -> Services:
@@ -181,18 +179,8 @@ def otobo_cache(settings: OtoboCacheSettings) -> OtoboCache:
 
 
 def ticket_url(settings: TicketSettings) -> URL:
-    """The ticket database's URL with user and password in it; it is a secret then.
-
-    Raises:
-        TicketDatabaseMisfit: the URL cannot be read.
-    """
-    try:
-        url = make_url(settings.url.get_secret_value())
-    except (ArgumentError, ValueError):
-        # The original message repeats the URL, and with it the password.
-        raise TicketDatabaseMisfit(
-            "tickets.url cannot be read; right: postgresql+psycopg://user@host/otobo"
-        ) from None
+    """The ticket database's URL with user and password in it; it is a secret then."""
+    url = make_url(settings.url.get_secret_value())
     if settings.user is not None:
         url = url.set(username=settings.user)
     if settings.password is not None:

@@ -50,12 +50,12 @@ def _secrets(value: Any) -> Iterator[str]:
     """Every secret in the settings; of URLs those with a password in them."""
     match value:
         case SecretStr():
-            text = value.get_secret_value()
-            if text and ("://" not in text or _has_password(text)):
+            if text := value.get_secret_value():
                 yield text
         case BaseModel():
             for name in type(value).model_fields:
-                yield from _secrets(getattr(value, name))
+                found = _secrets(getattr(value, name))
+                yield from filter(_has_password, found) if name == "url" else found
         case Mapping():
             for item in value.values():
                 yield from _secrets(item)

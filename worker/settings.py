@@ -60,6 +60,7 @@ SECTION = ConfigDict(
 
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _REDIS_EXAMPLE = "redis://redis.example.org:6379/0"
+_DATABASE_EXAMPLE = "postgresql+psycopg://fieldfare@db.example.org/otobo"
 
 _OTOBO_CACHE_DIRECTORY = "/opt/otobo/var/tmp/CacheFileStorable"
 
@@ -106,6 +107,24 @@ def _redis_problem(url: str) -> str:
 
 
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    """SQLAlchemy says it late, and takes long to import for commands that ask no database."""
+    found = _DATABASE_URL.match(value.get_secret_value())
+    if found is None or not (found["port"] is None or found["port"].isdecimal()):
+        msg = (
+            f"cannot be read; right: {_DATABASE_EXAMPLE}. In a password the signs @ and : are "
+            "written as %40 and %3A; better keep it out of the URL"
+        )
+        raise ValueError(msg)
+    return value
+
+
+_DATABASE_URL = re.compile(
+    r"[\w+]+://(?:[^:/]*(?::[^@]*)?@)?(?:\[[^/?]+\]|[^/:?]+)?(?::(?P<port>[^/?]*))?"
+)
+"""Its beginning, as SQLAlchemy reads it."""
 
 
 class OtoboCacheSettings(BaseModel):
@@ -172,9 +191,9 @@ class TicketSettings(BaseModel):
 
     model_config = SECTION
 
-    url: SecretStr = Field(
+    url: Annotated[SecretStr, AfterValidator(_database_url)] = Field(
         description="SQLAlchemy URL of the ticket system's database.",
-        examples=["postgresql+psycopg://fieldfare@db.example.org/otobo"],
+        examples=[_DATABASE_EXAMPLE],
     )
     user: str | None = Field(None, description="User, where the URL does not name one.")
     password: SecretStr | None = Field(None, description="Password, kept out of the URL.")

@@ -98,7 +98,7 @@ def test_the_schema_is_printed_without_any_settings(cli: MakeCli) -> None:
         (None, "does not exist; examples/fieldfare.toml"),
         ('[tickets]\nurl = "sqlite:///x"\nbatch_sise = 5\n', "did you mean batch_size?"),
         ("[tickets]\nurl = hunter2\n", "not valid TOML"),
-        ('[tickets]\nurl = "hunter2"\n', "tickets.url cannot be read; right: postgresql"),
+        ('[tickets]\nurl = "hunter2"\n', "tickets.url: cannot be read; right: postgresql"),
         ('[tickets]\nurl = "oracle://u:hunter2@h/d"\n', "the ticket database cannot be oracle"),
         (
             '[tickets]\nurl = "sqlite:///x"\n[redis]\nurl = "http://:hunter2@h"\n',

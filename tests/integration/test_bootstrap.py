@@ -13,7 +13,6 @@ from tests.integration.world import World
 from worker import bootstrap
 from worker.settings import Settings, TicketSettings
 from worker.tickets.otobo_cache import FileCache, NoCache, RedisCache
-from worker.tickets.store import TicketDatabaseMisfit
 
 NOWHERE = "postgresql+psycopg://nobody@127.0.0.1:1/nothing"
 
@@ -77,13 +76,6 @@ def test_user_and_password_may_stand_beside_the_url(given: dict[str, str], url: 
     made = bootstrap.ticket_url(TicketSettings.model_validate(given))
 
     assert made.render_as_string(hide_password=False) == url
-
-
-def test_a_url_that_cannot_be_read_is_not_repeated() -> None:
-    with pytest.raises(TicketDatabaseMisfit, match="right: postgresql") as caught:
-        bootstrap.build(settings(tickets={"url": "u:hunter2@h"}))
-
-    assert "hunter2" not in str(caught.value)
 
 
 def test_a_source_that_can_never_work_is_told() -> None:

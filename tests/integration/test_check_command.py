@@ -106,6 +106,36 @@ def test_programs_get_json(check: Any, world: sample.World) -> None:
     }
 
 
+@pytest.mark.parametrize("url", ["otobo", "postgresql://u:hunter2@h:port/otobo"])
+def test_an_address_that_cannot_be_read_is_one_error(
+    check: Any, world: sample.World, url: str
+) -> None:
+    world.settings.write_text(f'[tickets]\nurl = "{url}"\n')
+    world.settings.chmod(0o644)
+
+    done = check()
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    first, second = done.stderr.splitlines()
+    assert str(world.settings) in first
+    assert second.startswith("  - tickets.url: cannot be read; right: postgresql+psycopg://")
+    assert "hunter2" not in done.output
+
+
+def test_an_address_without_a_password_is_not_taken_for_one(
+    check: Any, world: sample.World
+) -> None:
+    world.settings.chmod(0o644)
+    added = '\n[CustomerUser1]\nkind = "sql"\nurl = "customers"\ntable = "t"\n'
+    keys = 'customer_key = "a"\ncustomer_id = "b"\nmap = { UserLogin = "a" }\n'
+    world.settings.write_text(world.settings.read_text() + added + keys)
+
+    done = check()
+
+    assert "not an SQLAlchemy URL" in " ".join(done.stdout.split())
+    assert "holds a password" not in " ".join(done.stdout.split())
+
+
 def test_a_settings_file_beside_the_toml_is_looked_at(
     check: Any, world: sample.World, tmp_path: Path
 ) -> None:

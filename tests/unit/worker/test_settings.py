@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from directory.config import LdapSourceConfig, SqlSourceConfig
 from worker.render import MASK, masked
@@ -484,6 +486,41 @@ def test_an_address_of_redis_that_can_be_used_is_taken(folder: Path, url: str) -
     path.write_text(MINIMAL + f'[redis]\nurl = "{url}"\n')
 
     assert load(path).redis.url.get_secret_value() == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "hunter2", "u:hunter2@h/d", "mysql://u:hunter2@h:/x", "postgresql://u:hunter2@h:port/x"],
+)
+def test_an_address_of_the_ticket_database_that_cannot_be_read_is_told_and_not_repeated(
+    url: str,
+) -> None:
+    with pytest.raises((ArgumentError, ValueError)):
+        make_url(url)
+
+    (problem,) = problems(f'[tickets]\nurl = "{url}"\n')
+
+    assert problem.startswith("tickets.url: cannot be read; right: postgresql+psycopg://")
+    assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:////var/lib/tickets.sqlite",
+        "postgresql+psycopg://u:p:w/?#[@h:5432/db?sslmode=verify-full",
+        "mariadb://u@[::1]:3306/db",
+        "postgresql:///db?host=/run/postgresql",
+    ],
+)
+def test_an_address_of_the_ticket_database_that_sqlalchemy_takes_is_taken(
+    folder: Path, url: str
+) -> None:
+    path = folder / "fieldfare.toml"
+    path.write_text(f'[tickets]\nurl = "{url}"\n')
+
+    assert make_url(load(path).tickets.url.get_secret_value()).drivername
 
 
 def test_all_mistakes_are_told_at_once() -> None:
