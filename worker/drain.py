@@ -13,13 +13,11 @@ while it was handled alone, is parked.
 
 import socket
 import time
-import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from os import getpid
-from pathlib import PurePath
 from secrets import token_hex
 from typing import TypeAlias
 
@@ -32,6 +30,7 @@ from worker import metrics
 from worker.guard import WritingStopped
 from worker.inbox import Entry, Inbox
 from worker.outcomes import Disposition, Kind, Outcome
+from worker.reasons import reason_of
 from worker.renewal import Renewal
 from worker.tickets.store import TicketStoreError
 
@@ -109,7 +108,7 @@ def drain(
                 break
     except OUTAGES as error:
         if consumer.outage != type(error).__name__:
-            log.warning("drain.interrupted", error=type(error).__name__, reason=_reason(error))
+            log.warning("drain.interrupted", error=type(error).__name__, reason=reason_of(error))
         consumer.outage = type(error).__name__
     except SoftTimeLimitExceeded:
         log.warning("drain.out_of_time")  # the next one goes on, before this one is killed
@@ -178,7 +177,7 @@ def _handled(
                 "drain.batch_halved",
                 entries=len(entries),
                 error=type(error).__name__,
-                reason=_reason(error),
+                reason=reason_of(error),
             )
             middle = len(entries) // 2
             yield from _handled(inbox, consumer, handle, entries[:middle])
@@ -189,7 +188,7 @@ def _handled(
                 entries[0].id,
                 None,
                 Kind.FAILED,
-                reason=_reason(error),
+                reason=reason_of(error),
                 error=type(error).__name__,
             )
         ]
@@ -242,13 +241,3 @@ def _renew(inbox: Inbox, consumer: Consumer) -> None:
     except redis.RedisError as error:
         # At worst another consumer takes over and the batch is handled twice.
         log.warning("drain.not_renewed", error=type(error).__name__)
-
-
-def _reason(error: Exception) -> str:
-    """What may be said of an error: its own text only where its class keeps that free of values."""
-    if isinstance(error, (TicketStoreError, DirectoryError, WritingStopped)):
-        return str(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return ""
-    return f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name}"
