@@ -13,6 +13,10 @@ GAP = "\0"
 """What stands in a text where the product fills something in."""
 
 
+WARN = {"warning", "error", "_note", "_try", "_left_to_the_next"}
+"""Functions whose first argument is an event to warn of; those with _ hand it on, in a module that
+does warn."""
+
 FEWEST = 10
 """Characters of its own that a text must have to be told by an example of it."""
 
@@ -47,6 +51,36 @@ def texts() -> Sequence[str]:
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             found += list(_texts(ast.parse(path.read_text())))
+    return found
+
+
+def warnings() -> set[str]:
+    """The names of all events that are logged as a warning or an error."""
+    modules = [path.read_text() for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    nodes = [
+        node
+        for module in modules
+        if re.search(r"\blog\.(?:warning|error)\(", module)
+        for node in ast.walk(ast.parse(module))
+    ]
+    constants = {
+        target.id: node.value.value
+        for node in nodes
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found = set()
+    for node in nodes:
+        match node:
+            case ast.Call(
+                func=ast.Name(id=called) | ast.Attribute(attr=called), args=[first, *_]
+            ) if called in WARN:
+                event = first.value if isinstance(first, ast.Constant) else None
+                if isinstance(first, ast.Name):
+                    event = constants.get(first.id)
+                if isinstance(event, str) and re.fullmatch(r"[a-z_]+\.[a-z_]+", event):
+                    found.add(event)
     return found
 
 

@@ -144,6 +144,12 @@ def test_troubleshooting_quotes_what_the_product_prints() -> None:
     assert [span for span in told if not messages.is_printed(span)] == []
 
 
+def test_troubleshooting_knows_every_warning_of_the_log() -> None:
+    events = messages.warnings()
+    assert {"drain.interrupted", "heartbeat.no_file", "sweep.interrupted"} < events
+    assert events - set(code_spans(TROUBLESHOOTING)) == set()
+
+
 @pytest.mark.parametrize(
     ("quoted", "printed"),
     [
