@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Annotated, Any, Generic, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_args
 
 from pydantic import (
     ConfigDict,
@@ -22,8 +22,9 @@ from pydantic import (
 
 from directory.config import LdapSourceConfig, SourceConfig, SqlSourceConfig
 from directory.errors import SourceKindUnusable, SourceMisconfigured
-from directory.guarded import GuardedSource
-from directory.source import CustomerUserSource
+
+if TYPE_CHECKING:
+    from directory.source import CustomerUserSource
 
 GROUP = "fieldfare.sources"
 
@@ -46,7 +47,7 @@ class Kind(Generic[C]):
     """
 
     config: type[C]
-    build: Callable[[C], CustomerUserSource]
+    build: "Callable[[C], CustomerUserSource]"
 
 
 def names() -> Sequence[str]:
@@ -96,13 +97,15 @@ def load(kind: str) -> Kind[Any]:
     return found
 
 
-def build(config: SourceConfig) -> CustomerUserSource:
+def build(config: SourceConfig) -> "CustomerUserSource":
     """A source of a kind that a package adds, whose faults stay its own.
 
     Raises:
         SourceMisconfigured: it can never work as it is configured, or cannot be built.
         SourceKindUnusable: its package is gone.
     """
+    from directory.guarded import GuardedSource  # noqa: PLC0415 - settings are read without sources
+
     kind = load(config.kind)
     try:
         return GuardedSource(config, kind.build(config))

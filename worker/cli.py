@@ -25,14 +25,14 @@ from worker.commands.forget import EPILOG as FORGET_EPILOG
 from worker.commands.forget import forget
 from worker.commands.health import health
 from worker.commands.inbox import inbox
+from worker.commands.loading import load
 from worker.commands.report import EPILOG as REPORT_EPILOG
 from worker.commands.report import report
 from worker.commands.resync_worker import resync_worker
 from worker.commands.status import status
 from worker.commands.version import Version
 from worker.commands.waiting import waiting
-from worker.settings import Settings, load
-from worker.settings_errors import CONFIG_VARIABLE
+from worker.variables import CONFIG_VARIABLE
 
 app = typer.Typer(
     name="fieldfare",
@@ -269,6 +269,7 @@ def config_schema(
     """Print the JSON Schema of the settings, for editors and checks."""
     from directory import kinds  # noqa: PLC0415
     from worker import render  # noqa: PLC0415
+    from worker.settings import Settings  # noqa: PLC0415
 
     with answering():
         model = Settings if source is None else kinds.options_of(source)

@@ -13,8 +13,10 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from worker.settings import HealthSettings
+if TYPE_CHECKING:
+    from worker.settings import HealthSettings
 
 _FILE = re.compile(r"(?:worker|beat)-(\d+)", re.ASCII)
 
@@ -32,7 +34,7 @@ class Sign:
     seconds: float
 
 
-def directory(settings: HealthSettings) -> Path:
+def directory(settings: "HealthSettings") -> Path:
     """Where the files are: as it is set, else a folder of this user's own for temporary files."""
     return settings.directory or Path(tempfile.gettempdir()) / f"fieldfare-{os.getuid()}"
 

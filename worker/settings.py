@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import redis
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -39,14 +38,8 @@ from mapping import rules
 from mapping.precedence import Precedence
 from mapping.rules import Refresh, Ruleset
 from worker.otobo_names import accept_otobo_names
-from worker.settings_errors import (
-    CONFIG_VARIABLE,
-    ENV_PREFIX,
-    SECRETS_VARIABLE,
-    explained,
-    read_toml,
-    refuse_unknown_variables,
-)
+from worker.settings_errors import explained, read_toml, refuse_unknown_variables
+from worker.variables import CONFIG_VARIABLE, ENV_PREFIX, SECRETS_VARIABLE
 
 DEFAULT_FILES = (Path("fieldfare.toml"), Path("/etc/fieldfare/fieldfare.toml"))
 DEFAULT_SECRETS_DIR = Path("/run/secrets")
@@ -91,19 +84,29 @@ def _redis_problem(url: str) -> str:
         )
     if parts.scheme != "unix" and not re.fullmatch("/?[0-9]*", parts.path, re.ASCII):
         return f"behind host and port stands the number of a database; right: {_REDIS_EXAMPLE}"
+    if parts.query and not _has_usable_options(url):
+        return (
+            "an option behind ? is unknown or has no such value; there are those for TLS, "
+            "right: rediss://redis.example.org:6379/0?ssl_ca_certs=FILE"
+        )
+    return ""
+
+
+def _has_usable_options(url: str) -> bool:
+    """Whether a URL has no other options than its clients take, and such values."""
+    import redis  # noqa: PLC0415 - takes a moment, and few URLs have any
+
+    parts = urlsplit(url)
     # Celery, which reads the same URL, takes no others.
     options = {"rediss": "ssl_", "unix": "db"}.get(parts.scheme)
     try:
-        given = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
-        if all(options and name.startswith(options) for name, _ in given):
-            redis.ConnectionPool.from_url(url).make_connection()  # connects to nobody yet
-            return ""
+        given = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)
+        if not all(options and name.startswith(options) for name, _ in given):
+            return False
+        redis.ConnectionPool.from_url(url).make_connection()  # connects to nobody yet
     except (TypeError, ValueError, redis.RedisError):
-        pass
-    return (
-        "an option behind ? is unknown or has no such value; there are those for TLS, "
-        "right: rediss://redis.example.org:6379/0?ssl_ca_certs=FILE"
-    )
+        return False
+    return True
 
 
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]

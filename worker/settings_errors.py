@@ -18,11 +18,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings.exceptions import SettingsError as SourceError
 
 from directory import kinds as source_kinds
-
-ENV_PREFIX = "FIELDFARE_"
-CONFIG_VARIABLE = "FIELDFARE_CONFIG"
-SECRETS_VARIABLE = "FIELDFARE_SECRETS_DIR"
-RESERVED_VARIABLES = frozenset({CONFIG_VARIABLE, SECRETS_VARIABLE})
+from worker.variables import ENV_PREFIX, RESERVED_VARIABLES
 
 _EXAMPLES_BY_TYPE: Mapping[str, str] = {
     "boolean": "true",

@@ -5,28 +5,9 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import Annotated
 
-import redis
 import typer
-from rich.console import Console
-
-from directory.errors import DirectoryError, SourceKindUnusable, SourceMisconfigured
-from worker import logs
-from worker.embed import DemoError, EmbeddedServerError
-from worker.metrics import MetricsNotServed
-from worker.settings_errors import SettingsError
-from worker.tickets.store import TicketDatabaseMisfit, TicketDatabaseUnavailable
-from worker.tracing import TracingNotInstalled
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-_UNUSABLE = (
-    SettingsError,
-    SourceKindUnusable,
-    SourceMisconfigured,
-    TicketDatabaseMisfit,
-    MetricsNotServed,
-    TracingNotInstalled,
-)
 
 
 class Exit(IntEnum):
@@ -42,25 +23,35 @@ class Exit(IntEnum):
 @contextmanager
 def answering() -> Iterator[None]:
     """Turn what may go wrong into one message on standard error, and the right exit code."""
+    from worker import logs  # noqa: PLC0415 - heavy imports only where needed
+
     logs.configure("warning", "auto")
+    with complaining():
+        yield
+
+
+@contextmanager
+def complaining() -> Iterator[None]:
+    """The same for a command that logs nothing."""
     try:
         yield
-    except _UNUSABLE as error:
-        complain(str(error))
-        raise typer.Exit(Exit.USAGE) from None
-    except (TicketDatabaseUnavailable, DirectoryError, EmbeddedServerError, DemoError) as error:
-        complain(str(error))
-        raise typer.Exit(Exit.UNAVAILABLE) from None
-    except (redis.ResponseError, redis.AuthenticationError) as error:  # it answers, and says no
-        complain(f"Redis refuses: {error}")
-        raise typer.Exit(Exit.UNAVAILABLE) from None
-    except redis.RedisError as error:
-        complain(f"Redis does not answer: {error}")
-        raise typer.Exit(Exit.UNAVAILABLE) from None
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise  # a command's own end
+    except Exception as error:
+        # It knows the errors of all that can go wrong, and most commands need little of that.
+        from worker.commands.failures import told  # noqa: PLC0415
+
+        if (ending := told(error)) is None:
+            raise
+        code, message = ending
+        complain(message)
+        raise typer.Exit(code) from None
 
 
 def complain(message: str) -> None:
     """Say on standard error what went wrong."""
+    from rich.console import Console  # noqa: PLC0415
+
     Console(stderr=True, highlight=False, soft_wrap=True).print(
         f"fieldfare: {message}", markup=False
     )

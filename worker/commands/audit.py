@@ -13,7 +13,7 @@ import typer
 
 from worker.commands import listing
 from worker.commands.answering import Json, answering, complain
-from worker.settings import load
+from worker.commands.loading import load
 
 if TYPE_CHECKING:
     import redis

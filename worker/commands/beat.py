@@ -1,7 +1,7 @@
 """``fieldfare beat``: the scheduler alone, beside workers that run without one."""
 
 from worker.commands.answering import answering
-from worker.settings import load
+from worker.commands.loading import load
 
 
 def beat() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from worker.commands.answering import Exit, answering, complain
-from worker.settings import load
+from worker.commands.loading import load
 
 if TYPE_CHECKING:
     from worker.settings import Settings

@@ -6,12 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from worker.commands.answering import Exit, Json, answering
-from worker.exposed_files import settings_files
-from worker.settings import load
+from worker.commands.loading import load
 
 if TYPE_CHECKING:
     from worker.checks.finding import Finding
@@ -26,7 +23,10 @@ def check(as_json: Json = False) -> None:
     read, so nothing was looked at; 3 something did not answer, so not everything could be looked
     at. What did not answer goes before what is wrong.
     """
-    from worker.checks import run  # noqa: PLC0415 - heavy imports only where they are needed
+    from rich.console import Console  # noqa: PLC0415 - heavy imports only where they are needed
+
+    from worker.checks import run  # noqa: PLC0415
+    from worker.exposed_files import settings_files  # noqa: PLC0415
 
     with answering():
         settings = load()
@@ -46,6 +46,8 @@ def exit_code(found: Sequence["Finding"]) -> Exit:
 
 
 def _show(found: Sequence["Finding"], code: Exit, *, as_json: bool) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
     from worker import render  # noqa: PLC0415
 
     counts = Counter(one.level.value for one in found)

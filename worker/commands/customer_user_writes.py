@@ -13,7 +13,7 @@ from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.calling import Local, call
 from worker.commands.changing import DryRun, Replace
 from worker.commands.fields import CUSTOMER_USER, Values, with_fields
-from worker.settings import load
+from worker.commands.loading import load
 
 if TYPE_CHECKING:
     from directory.config import SqlSourceConfig

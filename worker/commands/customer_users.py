@@ -15,7 +15,7 @@ from worker.commands import (
 from worker.commands.answering import Json, answering
 from worker.commands.calling import Local, call
 from worker.commands.listing import CUSTOMER_USERS, EPILOG, Csv, Limit, Offset
-from worker.settings import load
+from worker.commands.loading import load
 
 app = typer.Typer(
     help="Find, show, add and change customer users, in all sources.", no_args_is_help=True

@@ -11,7 +11,7 @@ from worker.commands.changing import VALID, DryRun, Replace
 from worker.commands.customer_user_writes import EPILOG as WRITTEN
 from worker.commands.fields import CUSTOMER, Values, with_fields
 from worker.commands.listing import CUSTOMERS, EPILOG, Csv, Limit, Offset
-from worker.settings import load
+from worker.commands.loading import load
 
 if TYPE_CHECKING:
     from directory.config import CompanyConfig

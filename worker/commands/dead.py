@@ -8,15 +8,14 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import redis
 import typer
-from rich.console import Console
 
 from worker.commands import queued
 from worker.commands.answering import Exit, Json, answering, complain
-from worker.settings import load
+from worker.commands.loading import load
 
 if TYPE_CHECKING:
+    import redis
     from rich.table import Table
 
     from worker.extracts import Extract
@@ -190,7 +189,7 @@ def drop(
         _do("dropped", dead_letters.drop, inbox, chosen, as_json=as_json)
 
 
-def _client() -> redis.Redis:
+def _client() -> "redis.Redis":
     from worker.broker import impatient, redis_url  # noqa: PLC0415
 
     return impatient(redis_url(load().redis), "fieldfare-dead")
@@ -256,13 +255,15 @@ def _ask(question: str) -> None:
     if not sys.stdin.isatty():
         complain("nobody can be asked here; say --yes to delete them")
         raise typer.Exit(Exit.USAGE)
+    from rich.console import Console  # noqa: PLC0415
+
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"{question} [y/N] ", end="")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         complain("nothing was deleted")
         raise typer.Exit(Exit.NO)
 
 
-def _is_before(client: redis.Redis, letter_id: str) -> bool:
+def _is_before(client: "redis.Redis", letter_id: str) -> bool:
     """Whether there is a letter that is older than one."""
     from worker.inbox import DEAD  # noqa: PLC0415
 

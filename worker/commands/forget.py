@@ -10,7 +10,7 @@ import typer
 
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.bars import bars
-from worker.settings import load
+from worker.commands.loading import load
 
 if TYPE_CHECKING:
     from worker.handlers.forget import Forgotten

@@ -5,14 +5,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from mapping.model import Reason
 from worker.commands.answering import Exit, Json, answering
-from worker.settings import GuardSettings, load
+from worker.commands.loading import load
 
 if TYPE_CHECKING:
     from worker.guard import GuardState
+    from worker.settings import GuardSettings
 
 app = typer.Typer(
     help="The guard against mass changes: show why writing was stopped, and let it go on.",
@@ -94,7 +94,9 @@ def release(
     _tell(now, settings.guard)
 
 
-def _tell(found: "GuardState", settings: GuardSettings) -> None:
+def _tell(found: "GuardState", settings: "GuardSettings") -> None:
+    from rich.text import Text  # noqa: PLC0415
+
     from worker import guard_words, render  # noqa: PLC0415
     from worker.handlers.explain import REASONS  # noqa: PLC0415
 

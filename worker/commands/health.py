@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from worker import health as signs_of_life
-from worker.commands.answering import Exit, answering, complain
-from worker.settings import load
+from worker.commands.answering import Exit, complain, complaining
+from worker.commands.loading import load
 
 
 def health(
@@ -20,7 +19,9 @@ def health(
     ] = None,
 ) -> None:
     """Say whether the workers and schedulers on this machine are alive; asks no server."""
-    with answering():
+    from worker import health as signs_of_life  # noqa: PLC0415 - heavy imports only where needed
+
+    with complaining():  # nothing is logged, so that no log has to be set up every few seconds
         settings = load().health
     folder = signs_of_life.directory(settings)
     try:

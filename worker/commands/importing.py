@@ -16,14 +16,12 @@ from types import FrameType
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from worker.commands import import_rest, known
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.calling import Ended, Local, call
+from worker.commands.loading import load
 from worker.importing import File, UnreadableFile, read, repeated
-from worker.settings import load
 
 if TYPE_CHECKING:
     from directory.config import SourceConfig
@@ -249,6 +247,9 @@ def _send(  # noqa: PLR0913 - all that a portion needs
     local: bool,
 ) -> int:
     """Send portion by portion; the exit code of what kept the rest from being sent, or 0."""
+    from rich.console import Console  # noqa: PLC0415 - heavy imports only where needed
+    from rich.progress import Progress  # noqa: PLC0415
+
     kept = csv.writer(passwords, lineterminator="\n") if passwords else None
     if kept and passwords:
         kept.writerow(("login", "password"))

@@ -4,11 +4,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from worker.commands import queued
 from worker.commands.answering import Json, answering
-from worker.settings import load
+from worker.commands.loading import load
 
 if TYPE_CHECKING:
     from worker.in_hand import Hold, Oldest
@@ -62,6 +61,8 @@ def _plain(hold: "Hold | None") -> dict[str, object]:
 
 
 def _show(now: "Status", found: "Oldest") -> None:
+    from rich.text import Text  # noqa: PLC0415
+
     from worker import render  # noqa: PLC0415
 
     length = now.inbox.length

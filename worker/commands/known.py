@@ -7,7 +7,7 @@ import typer
 
 from worker.commands.answering import Exit, answering, complain
 from worker.commands.calling import call
-from worker.settings import load
+from worker.commands.loading import load
 
 Told: TypeAlias = Mapping[str, Any]
 

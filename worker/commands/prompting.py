@@ -7,13 +7,17 @@ what a command prints can be piped.
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from getpass import getpass
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
-from directory.config import MapEntry
 from worker.commands.answering import Exit, complain
 from worker.commands.fields import Values
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from directory.config import MapEntry
 
 PASSWORD = "UserPassword"  # noqa: S105 - the variable's name
 
@@ -27,7 +31,7 @@ def somebody_is_there() -> bool:
 
 
 def required(
-    entries: Iterable[MapEntry],
+    entries: Iterable["MapEntry"],
     given: Values,
     selections: Mapping[str, Mapping[str, str]],
     *,
@@ -142,7 +146,7 @@ def _choice(typed: str, choices: Mapping[str, str]) -> str | None:
 
 
 def _line(label: str, hint: str, *, hidden: bool = False) -> str:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = _console()
     question = f"{label} [{hint}]: " if hint else f"{label}: "
     try:
         if hidden:  # asks when nothing is shown any more, and throws away what was typed before
@@ -155,4 +159,10 @@ def _line(label: str, hint: str, *, hidden: bool = False) -> str:
 
 
 def _say(text: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+    _console().print(text, markup=False)
+
+
+def _console() -> "Console":
+    from rich.console import Console  # noqa: PLC0415 - heavy imports only where needed
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)

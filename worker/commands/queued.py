@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import redis
-from rich.text import Text
-
 if TYPE_CHECKING:
+    import redis
     from rich.table import Table
+    from rich.text import Text
 
     from worker.extracts import Extract
 
@@ -18,7 +17,7 @@ LOOKED_AT = 1000
 _MOST_REASONS = 10
 
 
-def now_of(client: redis.Redis) -> float:
+def now_of(client: "redis.Redis") -> float:
     """The server's clock, by which ages are told; seconds since 1970."""
     answer: Any = client.time()
     seconds, micros = answer
@@ -65,7 +64,7 @@ def table(*columns: str) -> "Table":
     return made
 
 
-def add_row(rows: "Table", one: "Extract", *cells: str | Text) -> None:
+def add_row(rows: "Table", one: "Extract", *cells: "str | Text") -> None:
     """Add an event to such a table.
 
     Args:
@@ -99,6 +98,8 @@ def counted(events: Sequence["Extract"], total: int, which: str) -> "Sequence[Ta
         total: how many there are.
         which: of them were looked at: ``newest``, ``oldest``.
     """
+    from rich.text import Text  # noqa: PLC0415
+
     from worker import render  # noqa: PLC0415
 
     rows = render.table("events", "why")

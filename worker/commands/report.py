@@ -11,7 +11,7 @@ import typer
 from worker.commands.answering import Exit, Json, answering, complain
 from worker.commands.bars import bars
 from worker.commands.choosing import Chosen, with_choice
-from worker.settings import load
+from worker.commands.loading import load
 
 if TYPE_CHECKING:
     from worker.handlers.report import Report

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from worker.commands.answering import answering
-from worker.settings import load
+from worker.commands.loading import load
 
 
 def resync_worker(

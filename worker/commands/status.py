@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
-import redis
 import typer
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -15,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.commands.answering import Json, answering
-from worker.settings import load
+from worker.commands.loading import load
 
 if TYPE_CHECKING:
     from worker.standing import Standing
@@ -92,6 +91,8 @@ def follow(read: Read, interval: float, wait: Wait, *, as_json: bool) -> None:
 
 def _again(read: Read, interval: float, wait: Wait) -> Iterator["Status | str"]:
     """The status, again and again; while Redis does not answer, that it does not."""
+    import redis  # noqa: PLC0415 - heavy imports only where they are needed
+
     yield read()
     while True:
         wait(interval)

@@ -6,11 +6,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from worker.commands import queued
 from worker.commands.answering import Json, answering
-from worker.settings import load
+from worker.commands.loading import load
 
 if TYPE_CHECKING:
     from worker.extracts import Extract
@@ -142,6 +141,8 @@ def _plain(room: Room, seen: Sequence["Extract"], listed: int, now: float) -> di
 def _show(
     rooms: Sequence[Room], seen: Mapping[str, Sequence["Extract"]], listed: int, now: float
 ) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
     from worker import render  # noqa: PLC0415
 
     rows = render.table("source", "name", "state", "events", "oldest", "why the source is away")

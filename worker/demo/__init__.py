@@ -25,7 +25,7 @@ from worker.handlers.explain import REASONS, Explanation, explain
 from worker.inbox import EVENTS
 from worker.services import Services
 from worker.settings import load
-from worker.settings_errors import CONFIG_VARIABLE
+from worker.variables import CONFIG_VARIABLE
 
 SETTLE_SECONDS = 25.0
 STOP_SECONDS = 20.0

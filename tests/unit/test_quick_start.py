@@ -1,0 +1,79 @@
+"""What a command imports: people wait for it at each Tab, and containers run one every half minute.
+
+Each command runs in a process of its own, since this one has imported everything.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"sqlalchemy", "psycopg", "pymysql", "ldap3", "celery", "redis", "prometheus_client"}
+"""Packages that talk to servers."""
+
+SETTINGS = {"pydantic_settings"}
+"""The package that reads the settings; the command line itself reads options with pydantic."""
+
+SHOWING = {"structlog"}
+"""The package that writes logs."""
+
+COMMAND = """
+import json, sys
+from worker.__main__ import main
+sys.argv[0] = "fieldfare"
+try:
+    main()
+finally:
+    json.dump([name for name in sys.modules if "." not in name], sys.stderr)
+"""
+
+
+def imported(*arguments: str, **variables: str) -> tuple[str, set[str]]:
+    """What a command that ends well prints, and the packages that it imported."""
+    known: Mapping[str, str] = {
+        name: value for name, value in os.environ.items() if not name.startswith("FIELDFARE_")
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", COMMAND, *arguments],
+        env={**known, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return ended.stdout, set(json.loads(ended.stderr))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["customer-user", "find", "--help"], ["--config", "f.toml", "status", "--help"]],
+    ids=" ".join,
+)
+def test_help_reads_no_settings_and_knows_no_server(arguments: Sequence[str]) -> None:
+    printed, packages = imported(*arguments)
+    assert printed.startswith("Usage: fieldfare")
+    assert packages & (HEAVY | SETTINGS | SHOWING) == set()
+
+
+def test_neither_does_the_completion_of_a_command() -> None:
+    printed, packages = imported(
+        _FIELDFARE_COMPLETE="complete_bash", COMP_WORDS="fieldfare sta", COMP_CWORD="1"
+    )
+    assert printed.split() == ["status"]
+    assert packages & (HEAVY | SETTINGS | SHOWING) == set()
+
+
+def test_health_reads_settings_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / f"worker-{os.getpid()}").touch()
+    printed, packages = imported(
+        "health",
+        FIELDFARE_HEALTH__DIRECTORY=str(tmp_path),
+        FIELDFARE_CONFIG="examples/fieldfare.toml",
+    )
+    assert f"worker-{os.getpid()}: alive" in printed
+    assert packages & (HEAVY | SHOWING) == set()
+    assert packages >= SETTINGS
