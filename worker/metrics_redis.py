@@ -48,6 +48,12 @@ RESYNCS = Metric(
     "Resyncs that have not ended.",
     (("state", "`running`, `paused`, `asks`: the guard stopped it"),),
 )
+RESYNC_IDLE = Metric(
+    "fieldfare_resync_idle_seconds",
+    "gauge",
+    "How long ago the running resync came a step further that has stood still for longest; 0 when "
+    "none runs. One that waits for a source takes a step when it asks again.",
+)
 SWEEP_LAG = Metric(
     "fieldfare_sweep_lag_seconds",
     "gauge",
@@ -76,7 +82,7 @@ PROCESSES = Metric(
 
 READ = (
     *(REDIS_UP, INBOX, IN_HAND, OLDEST, WAITING),
-    *(REFRESH, RESYNCS),
+    *(REFRESH, RESYNCS, RESYNC_IDLE),
     *(DEAD, SWEEP_LAG, SOURCE_UP, STOPPED, PROCESSES),
 )
 """What is read from Redis."""
@@ -115,6 +121,8 @@ class RedisCollector(Collector):
         resyncs = _family(RESYNCS)
         for state in ("running", "paused", "asks"):
             resyncs.add_metric([state], sum(job.state == state for job in now.resyncs))
+        running = (job for job in now.resyncs if job.state == "running")
+        idle = [max(0.0, now.time - job.touched) for job in running]
         for one in now.sources:
             waiting.add_metric([one.source], one.waiting.length)
             if one.state != "unknown":
@@ -132,6 +140,7 @@ class RedisCollector(Collector):
             _gauge(DEAD, now.dead.count),
             _gauge(REFRESH, now.refresh),
             resyncs,
+            _gauge(RESYNC_IDLE, max(idle, default=0.0)),
             _gauge(SWEEP_LAG, now.sweep.lag_seconds),
             sources,
             _gauge(STOPPED, now.guard.stop is not None),

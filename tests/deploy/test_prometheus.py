@@ -19,11 +19,15 @@ WELL = {
     "fieldfare_redis_up": "1x30",
     'fieldfare_processes{role="beat",queue="events"}': "1x30",
     'fieldfare_processes{role="beat",queue="resync"}': "1x30",  # a resync worker's own
+    'fieldfare_processes{role="worker",queue="admin"}': "1x30",
     "fieldfare_writing_stopped": "0x30",
     "fieldfare_inbox_oldest_event_age_seconds": "299x30",
     'fieldfare_source_up{source="CustomerUser"}': "1x30",
     'fieldfare_parked_events_total{reason="failed"}': "7x30",
     "fieldfare_sweep_lag_seconds": "899x30",
+    'fieldfare_waiting_events{source="CustomerUser"}': "0x30",
+    'fieldfare_resync_jobs{state="asks"}': "0x30",
+    "fieldfare_resync_idle_seconds": "1800x30",
 }
 """What a worker serves for half an hour, a value each minute, when nothing is the matter."""
 
@@ -31,9 +35,13 @@ ILL: Mapping[str, tuple[str, str, int]] = {
     "FieldfareDown": ("fieldfare_redis_up", "_x30", 2),
     "FieldfareRedisAway": ("fieldfare_redis_up", "0x30", 2),
     "FieldfareNoScheduler": ('fieldfare_processes{role="beat",queue="events"}', "0x30", 2),
+    "FieldfareWorkersGone": ('fieldfare_processes{role="worker",queue="admin"}', "1x2 stale", 8),
     "FieldfareWritingStopped": ("fieldfare_writing_stopped", "1x30", 0),
     "FieldfareInboxOld": ("fieldfare_inbox_oldest_event_age_seconds", "301x30", 5),
     "FieldfareSourceDown": ('fieldfare_source_up{source="CustomerUser"}', "0x30", 5),
+    "FieldfareEventsWait": ('fieldfare_waiting_events{source="CustomerUser"}', "1x30", 10),
+    "FieldfareResyncStopped": ('fieldfare_resync_jobs{state="asks"}', "1x30", 0),
+    "FieldfareResyncStands": ("fieldfare_resync_idle_seconds", "1801x30", 5),
     "FieldfareDeadLetters": ('fieldfare_parked_events_total{reason="failed"}', "7 8x30", 1),
     "FieldfareSweepBehind": ("fieldfare_sweep_lag_seconds", "901x30", 5),
 }
@@ -96,6 +104,17 @@ def scene(ill: Mapping[str, str], raised: Mapping[int, list[str]]) -> dict[str, 
             {"source": "CustomerUser"},
             "The source CustomerUser does not answer",
         ),
+        (
+            "FieldfareWorkersGone",
+            {"queue": "admin"},
+            "No worker of the queue admin is alive, and one was within a day",
+        ),
+        (
+            "FieldfareEventsWait",
+            {"source": "CustomerUser"},
+            "Events wait for CustomerUser, which does answer",
+        ),
+        ("FieldfareResyncStands", {}, "A resync has stood still for 30m 1s"),
         ("FieldfareDeadLetters", {"reason": "failed"}, "Events could not be handled (failed)"),
         ("FieldfareSweepBehind", {}, "The sweep of the ticket history is 15m 1s behind"),
     ],

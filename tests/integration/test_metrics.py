@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from structlog.testing import capture_logs
 
 from directory.breaker import Observation
 from tests.integration.world import World, changed, handle
-from worker import heartbeat, jobs, metrics, metrics_redis
+from worker import heartbeat, jobs, metrics, metrics_redis, standing
 from worker.drain import Consumer, drain
 from worker.handlers.sweep import sweep
 from worker.inbox import Entry
@@ -168,6 +169,17 @@ def test_resyncs_and_refreshes_are_told_by_their_numbers(
     assert seen["fieldfare_refresh_waiting",] == 1
     assert seen["fieldfare_resync_jobs", "running"] == 2
     assert seen["fieldfare_resync_jobs", "asks"] == 0
+    assert seen["fieldfare_resync_idle_seconds",] < 60
+
+
+def test_the_resync_that_stands_still_for_longest_is_told(
+    services: Services, scrape: Scraped
+) -> None:
+    now = time.time()
+    for job, state, ago in ((1, "running", 600), (2, "running", 3600), (3, "paused", 9000)):
+        services.inbox.client.hset(standing.KEY, str(job), f"{state} 0 9 0 {now - ago:.0f} -")
+
+    assert 3590 < scrape()["fieldfare_resync_idle_seconds",] < 3700
 
 
 def test_what_the_sweep_finds_is_counted_and_how_far_it_is_behind(
