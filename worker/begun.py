@@ -1,8 +1,8 @@
 """Which calls that write have begun, and nobody saw them end? Their lines, before the audit's.
 
 A worker can be killed between COMMIT and what follows. So the line of a call is kept from before it
-writes until the audit has it. What is still there when no call can be at work any more tells of one
-whose outcome nobody knows.
+writes until the audit has it, and with it how long the call can be at work. What is still there
+after that tells of one whose outcome nobody knows.
 """
 
 from dataclasses import dataclass
@@ -48,20 +48,21 @@ def begin(client: redis.Redis, line: audit.Line, seconds: float) -> tuple[str, l
     Args:
         client: answers bytes.
         line: of the call.
-        seconds: what began earlier is not at work any more.
+        seconds: after which it is not at work any more.
 
     Raises:
         redis.RedisError: it may not be kept.
     """
     pipeline = client.pipeline()
-    pipeline.xadd(KEY, {"line": audit.text(line)}, maxlen=MOST, approximate=False)
+    fields: dict[Any, Any] = {"line": audit.text(line), "seconds": seconds}
+    pipeline.xadd(KEY, fields, maxlen=MOST, approximate=False)
     pipeline.xrange(KEY, count=_PORTION)
     added, oldest = pipeline.execute()
     now = milliseconds(added.decode())
-    return added.decode(), _left_over(oldest, now, seconds)
+    return added.decode(), _left_over(oldest, now)
 
 
-def left_over(client: redis.Redis, seconds: float) -> list[Begun]:
+def left_over(client: redis.Redis) -> list[Begun]:
     """Some of the calls that nobody saw end, the oldest first.
 
     Raises:
@@ -71,7 +72,7 @@ def left_over(client: redis.Redis, seconds: float) -> list[Begun]:
     pipeline.time()
     pipeline.xrange(KEY, count=_PORTION)
     (now, micro), oldest = pipeline.execute()
-    return _left_over(oldest, now * 1000 + micro // 1000, seconds)
+    return _left_over(oldest, now * 1000 + micro // 1000)
 
 
 def end(client: redis.Redis, id_: str) -> None:
@@ -98,10 +99,10 @@ def settle(client: redis.Redis, call: Begun, most: int) -> bool:
     return bool(script(keys=[KEY, audit.KEY], args=[call.id, most, audit.text(call.line)]))
 
 
-def _left_over(rows: Any, now: int, seconds: float) -> list[Begun]:
-    """Those of some entries that began long ago; ``now`` in milliseconds."""
+def _left_over(rows: Any, now: int) -> list[Begun]:
+    """Those of some entries that began too long ago; ``now`` in milliseconds."""
     return [
         Begun(id_.decode(), audit.line(fields[b"line"]))
         for id_, fields in rows
-        if milliseconds(id_.decode()) < now - seconds * 1000
+        if milliseconds(id_.decode()) < now - float(fields.get(b"seconds", 0)) * 1000
     ]

@@ -84,7 +84,11 @@ CALLS: Mapping[str, Call] = {call.name: call for call in _TABLE}
 
 
 def perform(
-    name: str, arguments: Mapping[str, Any], who: object, services: Services
+    name: str,
+    arguments: Mapping[str, Any],
+    who: object,
+    services: Services,
+    seconds: float | None = None,
 ) -> dict[str, Any]:
     """Do what a call asks for.
 
@@ -93,6 +97,8 @@ def perform(
         arguments: by name; they are checked here.
         who: who asks, as the caller claims.
         services: what handlers work with.
+        seconds: after which the call is not at work any more, for those who look for calls that
+            nobody saw end; if None, what an admin worker lets it take.
 
     Returns:
         What the handler tells; or ``error``, a code, with ``message``, and where they are known
@@ -104,7 +110,7 @@ def perform(
     asking = who[:MAX_WHO] if isinstance(who, str) else ""
     beginning = consequences.NO_BEGINNING
     if call.writes and not arguments.get("dry_run"):
-        beginning = consequences.before(arguments, name, asking, services)
+        beginning = consequences.before(arguments, name, asking, services, seconds)
     answer = _answer(call, arguments, who, services)
     warnings: list[str] = []
     if isinstance(answer, Change):

@@ -55,7 +55,9 @@ class Beginning:
 NO_BEGINNING = Beginning()
 
 
-def before(arguments: Mapping[str, Any], call: str, who: str, services: Services) -> Beginning:
+def before(
+    arguments: Mapping[str, Any], call: str, who: str, services: Services, seconds: float | None
+) -> Beginning:
     """Keep that a call begins; where Redis does not, the call is done all the same.
 
     Args:
@@ -63,7 +65,9 @@ def before(arguments: Mapping[str, Any], call: str, who: str, services: Services
         call: its name.
         who: who asked.
         services: what the call works with.
+        seconds: after which it is not at work any more; if None, what an admin worker lets it take.
     """
+    most = broker.time_limit(services.settings.lookup_seconds()) if seconds is None else seconds
     line = audit.Line(
         who=who,
         call=call,
@@ -73,7 +77,7 @@ def before(arguments: Mapping[str, Any], call: str, who: str, services: Services
         outcome=audit.UNKNOWN,
     )
     try:
-        id_, earlier = begun.begin(services.inbox.client, line, _most_seconds(services))
+        id_, earlier = begun.begin(services.inbox.client, line, most)
     except redis.RedisError as error:
         log.info("admin.not_begun", call=call, error=type(error).__name__)
         waited = isinstance(error, redis.TimeoutError)
@@ -143,7 +147,7 @@ def of_nothing(  # noqa: PLR0913, PLR0917 - what is known of a call
 def look_back(services: Services) -> None:
     """Make up for what did not follow from calls that nobody saw end."""
     try:
-        calls = begun.left_over(services.inbox.client, _most_seconds(services))
+        calls = begun.left_over(services.inbox.client)
     except redis.RedisError as error:
         log.info("admin.not_looked_back", error=type(error).__name__)
         return
@@ -215,11 +219,6 @@ def _make_up_for(calls: Iterable[Begun], services: Services) -> None:
         except redis.RedisError as error:
             log.info("admin.not_kept", call=line.call, error=type(error).__name__)
             return
-
-
-def _most_seconds(services: Services) -> float:
-    """No call is at work longer; an admin worker ends it."""
-    return broker.time_limit(services.settings.lookup_seconds())
 
 
 def _telling(change: Change, services: Services) -> dict[str, Callable[[], object]]:

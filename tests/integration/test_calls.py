@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ from tests.integration.world import World
 from worker import audit, begun, calls
 from worker.call_errors import MAY_BE_DONE
 from worker.calls import Call, perform
+from worker.commands import calling
 from worker.consequences import look_back, of_nothing
+from worker.entries import milliseconds
 from worker.events import CustomerCompanyChanged, CustomerUserChanged, parse
 from worker.handlers.changes import Change
 from worker.inbox import EVENTS
@@ -340,6 +343,47 @@ def test_what_may_be_at_work_yet_is_left_alone(services: Services, write: Writte
 
     assert "unknown" not in [one.outcome for one in lines(services)]
     assert services.inbox.client.xlen(begun.KEY) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "minutes", "outcomes"),
+    [(None, 5, ["unknown"]), (calling.LONGEST, 5, []), (calling.LONGEST, 11, ["unknown"])],
+)
+def test_a_call_is_given_up_when_whoever_makes_it_would_have_ended(
+    services: Services,
+    write: Written,
+    seconds: float | None,
+    minutes: int,
+    outcomes: Sequence[str],
+) -> None:
+    write.ending = SystemExit()
+    with pytest.raises(SystemExit):
+        perform("test.write", {"login": "anna"}, WHO, services, seconds)
+    client = services.inbox.client
+    ((id_, fields),) = client.xrange(begun.KEY)
+    client.delete(begun.KEY)
+    client.xadd(begun.KEY, fields, id=f"{milliseconds(id_.decode()) - minutes * 60_000}-0")
+
+    look_back(services)
+
+    assert [one.outcome for one in lines(services)] == outcomes
+
+
+def test_a_command_has_its_own_time(
+    small_world: World,
+    services: Services,
+    write: Written,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FIELDFARE_CONFIG", str(small_world.write_settings(tmp_path)))
+    write.ending = SystemExit()
+
+    with pytest.raises(SystemExit):
+        calling.call("test.write", {"login": "anna"}, local=True)
+
+    ((_, fields),) = services.inbox.client.xrange(begun.KEY)
+    assert float(fields[b"seconds"]) == calling.LONGEST
 
 
 def test_looking_back_is_put_off_while_redis_does_not_do_its_part(

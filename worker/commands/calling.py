@@ -21,6 +21,12 @@ Local = Annotated[
     bool, typer.Option("--local", help="Act in this process, without an admin worker.")
 ]
 
+LONGEST = 600.0
+"""Seconds after which a call with --local counts as one that nobody saw end.
+
+Nothing ends it, as an admin worker would; but whatever it waits for has a deadline of its own.
+"""
+
 EXITS: Mapping[str, Exit] = {
     "wrong_arguments": Exit.USAGE,
     "wrong_criteria": Exit.USAGE,
@@ -105,7 +111,7 @@ def _performed(name: str, arguments: Mapping[str, Any], settings: "Settings") ->
 
     services = bootstrap.build(settings)
     try:
-        return perform(name, arguments, requested_by(), services)
+        return perform(name, arguments, requested_by(), services, LONGEST)
     finally:
         services.close()
 
