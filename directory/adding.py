@@ -8,6 +8,7 @@ asked again within the transaction.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from directory.admission import unusable_customers, unusable_logins
 from directory.attributes import CUSTOMER_ID
@@ -17,6 +18,7 @@ from directory.customer_user_place import Given, password_column, place_of
 from directory.directory import Directory
 from directory.field_types import Definition
 from directory.folding import fold
+from directory.kept_otherwise import without_them
 from directory.passwords import stored_form
 from directory.refusals import Refused
 from directory.source import WritableSource
@@ -83,17 +85,18 @@ def add(
         SourceUnavailable: nothing was written. ``SourceOutcomeUnknown``: that is not known.
         DatabaseFault: the ticket system's database or the customers' does not answer; nothing
             was written.
-        Refused: a login cannot be kept as it was given; nothing was written.
     """
     results: dict[int, Added | Refused] = {}
     companions = directory.companions
     place = place_of(companions, source)
     known = known_fields(companions.tickets, place)
-    newcomers = _checked(
+    checked = _checked(
         directory, source, place, known, _named(directory, source, rows, author), results
     )
 
-    def work(transaction: SourceTransaction) -> Mapping[int, Added | Refused]:
+    def work(
+        newcomers: Mapping[int, _Newcomer], transaction: SourceTransaction
+    ) -> Mapping[int, Added | Refused]:
         done = _insert(transaction, newcomers)
         if dry_run:
             raise RolledBack(done)
@@ -105,11 +108,10 @@ def add(
         write_beside(transaction, companions, known, added)
         return done
 
-    if newcomers:
-        try:
-            results |= source.transact(work, author, rows=len(newcomers))
-        except RolledBack as undone:
-            results |= undone.results
+    def write(newcomers: Mapping[int, _Newcomer]) -> Mapping[int, Added | Refused]:
+        return source.transact(partial(work, newcomers), author, rows=len(newcomers))
+
+    results |= without_them(checked, lambda one: one.login, write)
     return [results[place] for place in range(len(rows))]
 
 

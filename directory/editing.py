@@ -137,16 +137,19 @@ def apply(
 
 
 def told(
-    transaction: SourceTransaction, judged: Mapping[int, Judged], beside: Beside | None
+    transaction: SourceTransaction,
+    judged: Mapping[int, Judged],
+    now: Mapping[str, Stored],
+    beside: Beside | None,
 ) -> Mapping[int, Updated | Refused]:
     """What is told of those who are as they are wanted.
 
     Args:
         transaction: of their source.
         judged: the edits that were made.
+        now: what is stored of them since, by login.
         beside: what was written beside them; None in a dry run, which writes nothing there.
     """
-    now = transaction.written([one.planned.new for one in judged.values()])
     fields = {
         entry.variable: entry.storage
         for entry in transaction.config.map

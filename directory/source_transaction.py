@@ -14,6 +14,7 @@ from directory.config import SqlSourceConfig
 from directory.database import Database, DatabaseFault, describe
 from directory.field_search import dynamic_fields
 from directory.halving import ask_in_halves
+from directory.kept_otherwise import KeptOtherwise
 from directory.model import Attributes
 from directory.refusals import Refused
 from directory.rows import KeyedTable, Row, rows_in_transaction
@@ -86,15 +87,29 @@ class SourceTransaction:
         """Those who were just written, as they stand there now, by login.
 
         Raises:
-            Refused: the database keeps a login otherwise than it was given: roll back.
+            KeptOtherwise: the database keeps some logins otherwise than they were given.
         """
         found = self.read(logins)
-        for login in logins:
-            if len(found.get(login, ())) != 1:
-                source = self.config.source_name
-                message = f"{source} keeps the login {login} otherwise than given; take another"
-                raise Refused("refused_by_database", message, field=LOGIN, source=source)
+        if otherwise := [login for login in logins if len(found.get(login, ())) != 1]:
+            raise KeptOtherwise(self._kept_otherwise(otherwise))
         return {login: rows[0] for login, rows in found.items()}
+
+    def _kept_otherwise(self, logins: Sequence[str]) -> Mapping[str, Refused]:
+        source = self.config.source_name
+        may_be = {login: (login.lower(), login.upper(), login.strip()) for login in logins}
+        there = self.read({guess for guesses in may_be.values() for guess in guesses})
+        refusals = {}
+        for login, guesses in may_be.items():
+            kept = next((guess for guess in guesses if guess in there), None)
+            advice = f"give it as {kept}" if kept else "take another, or have the trigger leave it"
+            message = f"{source} does not keep the login {login} as it is given; a trigger may"
+            refusals[login] = Refused(
+                "refused_by_database",
+                f"{message} change it: {advice}",
+                field=LOGIN,
+                source=source,
+            )
+        return refusals
 
     def _stored(self, rows: Sequence[Row]) -> Sequence[Stored]:
         columns = self.config.storages

@@ -7,6 +7,7 @@ among the values renames: what hangs on the login moves along (``directory.renam
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from directory.admission import unusable_customers, unusable_logins, whose
 from directory.attributes import CUSTOMER_ID
@@ -16,6 +17,7 @@ from directory.directory import Directory
 from directory.editing import Edit, Objection, Planned, Updated, apply, told
 from directory.field_types import Definition
 from directory.folding import fold
+from directory.kept_otherwise import without_them
 from directory.model import Attributes, CustomerUser
 from directory.passwords import stored_form
 from directory.refusals import Refused
@@ -67,24 +69,26 @@ def update(
     companions = directory.companions
     place = place_of(companions, source)
     known = known_fields(companions.tickets, place)
-    planned = _planned(directory, source, place, known, edits, people, results)
-    objection = _objection(directory, source, place, planned)
+    asked = _planned(directory, source, place, known, edits, people, results)
+    objection = _objection(directory, source, place, asked)
 
-    def work(transaction: SourceTransaction) -> Mapping[int, Updated | Refused]:
+    def work(
+        planned: Mapping[int, Planned], transaction: SourceTransaction
+    ) -> Mapping[int, Updated | Refused]:
         judged, refused = apply(transaction, place, planned, objection)
+        stored = transaction.written([one.planned.new for one in judged.values()])
         if dry_run:
-            raise RolledBack({**refused, **told(transaction, judged, None)})
+            raise RolledBack({**refused, **told(transaction, judged, stored, None)})
         logins = {one.stored.login: one.planned.new for one in judged.values()}
         renamed = {old: new for old, new in logins.items() if old != new}
         given = {one.planned.new: one.verdict.fields for one in judged.values()}
         beside = write_beside(transaction, companions, known, given, renamed)
-        return {**refused, **told(transaction, judged, beside)}
+        return {**refused, **told(transaction, judged, stored, beside)}
 
-    if planned:
-        try:
-            results |= source.transact(work, author, rows=len(planned))
-        except RolledBack as undone:
-            results |= undone.results
+    def write(planned: Mapping[int, Planned]) -> Mapping[int, Updated | Refused]:
+        return source.transact(partial(work, planned), author, rows=len(planned))
+
+    results |= without_them(asked, lambda one: one.new, write)
     return [results[number] for number in range(len(edits))]
 
 

@@ -112,7 +112,7 @@ ERRORS: Mapping[str, str] = {
     "not_valid_utf8": "the text cannot be written in UTF-8",
     "read_only_field": "the Map says that this variable is not written",
     "read_only_source": "the source cannot be written to; the message says what to do instead",
-    "refused_by_database": "the database does not take the row",
+    "refused_by_database": "the database does not take the row, or keeps its login otherwise",
     "required": "a value is needed and there is none",
     "too_long": "the value is longer than its column",
     "unknown_customer": "there is no such customer",

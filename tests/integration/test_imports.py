@@ -212,6 +212,56 @@ def test_what_was_added_is_told_even_if_the_rest_could_not_be_changed(
     assert stored(small_world) == {"jane": "Jane", "john": "Jane"}
 
 
+@pytest.fixture
+def with_trigger(site: Site) -> Site:
+    """A trigger writes logins in small letters, and lets nobody in whose name is too long."""
+    statements = """
+        INSERT INTO customer_user SELECT (jsonb_populate_record(customer_user, '{"id": 99,
+            "login": "Zoe", "email": "zoe@cust.test"}')).* FROM customer_user;
+        CREATE FUNCTION small() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF length(NEW.login) > 9 THEN RETURN NULL; END IF;
+            NEW.login := lower(NEW.login);
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER small BEFORE INSERT OR UPDATE ON customer_user
+        FOR EACH ROW EXECUTE FUNCTION small();
+    """
+    with site.engine.begin() as connection:
+        connection.exec_driver_sql(statements)
+    return site
+
+
+def test_rows_whose_login_a_trigger_changes_are_refused_and_the_others_written(
+    with_trigger: Site, tmp_path: Path
+) -> None:
+    site, file = with_trigger, tmp_path / "people.jsonl"
+    people = [person("Jane"), person("john"), person("longlonglong"), person("Ute")]
+    people += [{"UserLogin": "Zoe", "UserCity": "Jena"}, {"UserLogin": "anna", "UserCity": "Jena"}]
+    lines = (json.dumps({"UserTitle": "Dr.", **one}) + "\n" for one in people)
+    file.write_text("".join(lines))
+
+    words = ("customer-user", "import", str(file), "--update", "--json")
+    dry, done = site(*words, "--dry-run", exit_code=1), site(*words, exit_code=1)
+
+    told, tried = json.loads(done.stdout), json.loads(dry.stdout)
+    assert tried["refused"] == told["refused"]
+    assert [(one["line"], one["error"], one["field"]) for one in told["refused"]] == [
+        (line, "refused_by_database", "UserLogin") for line in (1, 3, 4, 5)
+    ]
+    said = "CustomerUser does not keep the login {} as it is given; a trigger may change it: "
+    assert [one["message"] for one in told["refused"]] == [
+        said.format("Jane") + "give it as jane",
+        said.format("longlonglong") + "take another, or have the trigger leave it",
+        said.format("Ute") + "give it as ute",
+        said.format("Zoe") + "give it as zoe",
+    ]
+    assert (told["added"], told["updated"]) == (1, 1)
+    with site.engine.connect() as connection:
+        logins = set(connection.scalars(select(schema.customer_user.c.login)))
+    assert logins == {"anna", "john", "Zoe"}
+
+
 # --- from the shell ---
 
 
