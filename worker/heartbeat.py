@@ -12,8 +12,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from celery.beat import Scheduler
 
 from worker import health, watchdog
 from worker.broker import impatient, redis_url
+from worker.fingerprints import fingerprints
 from worker.settings import load
 
 # A host's name is encoded with ``idna`` when it is first connected to. A child that is forked while
@@ -62,6 +63,7 @@ class Alive:
         concurrency: its child processes; 0 for a scheduler.
         version: of Fieldfare.
         started: seconds since 1970.
+        settings: a fingerprint of each section of its settings; none of an older version.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Alive:
     concurrency: int
     version: str
     started: float
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def this_process(role: Role, queue: str, concurrency: int = 0, name: str = "") -> Alive:
@@ -236,6 +239,7 @@ def as_set(who: Alive, patience: float) -> Heartbeat:
     """
     settings = load()
     client = connect(redis_url(settings.redis))
+    who = replace(who, settings=fingerprints(settings))
     return Heartbeat(who, client, health.directory(settings.health), patience)
 
 

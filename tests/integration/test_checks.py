@@ -1,5 +1,6 @@
 """What ``fieldfare check`` finds: each finding is provoked once, on real servers."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from tests.integration.world import ldap_people
 from tests.otobo import Otobo
 from tests.servers import RedisServer, SlapdServer
 from tests.sysconfig import DEFAULT_MODULE, OWN_MODULE, change, ship
+from worker import heartbeat
 from worker.checks import (
     broker,
     event_modules,
     fields,
     otobo_cache,
+    processes,
     run,
     settings_file,
     sources,
@@ -26,6 +29,8 @@ from worker.checks import (
     transport,
 )
 from worker.checks.finding import Finding
+from worker.fingerprints import fingerprints
+from worker.heartbeat import Alive
 from worker.settings import OtoboCacheSettings, RedisSettings, Settings
 from worker.tickets import schema
 from worker.tickets.engine import ticket_engine
@@ -298,6 +303,43 @@ def test_an_old_version_is_told(version: str, level: str) -> None:
     info = {"redis_version": version, "maxmemory_policy": "noeviction", "aof_enabled": 1}
 
     assert levels(list(broker.judge(info, "here"))) == {"broker": level}
+
+
+# -- processes
+
+
+def at_work(installation: Installation, role: heartbeat.Role, name: str, **told: Any) -> Alive:
+    """A process of this installation, but for what is told otherwise."""
+    one = heartbeat.this_process(role, "events", 2, name)
+    return dataclasses.replace(one, **{"settings": fingerprints(installation.settings()), **told})
+
+
+def test_those_at_work_that_fit_together_are_counted(
+    installation: Installation, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    assert list(processes.check(installation.settings())) == []
+    for who in (at_work(installation, "worker", "one"), at_work(installation, "beat", "two")):
+        heartbeat.Heartbeat(who, heartbeat.connect(redis_server.url), tmp_path, 60.0).beat()
+
+    (found,) = processes.check(installation.settings())
+
+    assert (found.level, found.what) == ("ok", "2 processes are at work, with these settings")
+
+
+def test_those_at_work_that_do_not_fit_together_are_told(installation: Installation) -> None:
+    worker, beat = (at_work(installation, role, role) for role in ("worker", "beat"))
+    old = dataclasses.replace(worker, name="old", version="0.0.9", settings={})
+    other = dataclasses.replace(worker, name="other", settings={"mapping": "0", "sources": "0"})
+    resync = dataclasses.replace(beat, name="third", queue="resync")
+
+    def told(*alive: Alive) -> list[str]:
+        return [one.what for one in processes.judge(alive, installation.settings())]
+
+    assert told(worker, beat, resync) == []
+    assert told(beat, old) == [f"not of this version, {worker.version}: old (0.0.9)"]
+    assert told(beat, other) == ["other was started with other settings: sources, mapping"]
+    assert told(worker, beat, beat) == ["there are 2 schedulers: beat, beat"]
+    assert told(worker, resync) == ["there are ticket workers and no scheduler for them"]
 
 
 # -- ticket database

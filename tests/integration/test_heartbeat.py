@@ -76,7 +76,7 @@ def test_the_key_holds_what_was_agreed(beating: Heartbeat, client: redis.Redis) 
 
     told = json.loads(str(client.get(KEY)))
     assert sorted(told) == sorted(
-        ["name", "role", "queue", "host", "pid", "concurrency", "version", "started"]
+        ["name", "role", "queue", "host", "pid", "concurrency", "version", "started", "settings"]
     )
     assert (told["role"], told["queue"], told["concurrency"]) == ("worker", "events", 2)
 

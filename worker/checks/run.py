@@ -12,6 +12,7 @@ from worker.checks import (
     fields,
     guard,
     otobo_cache,
+    processes,
     settings_file,
     sources,
     ticket_database,
@@ -32,6 +33,7 @@ def check(settings: Settings, files: Mapping[Path, bool]) -> Iterator[Finding]:
     yield from settings_file.check(settings, files)
     yield from broker.check(settings.redis)
     yield from guard.check(settings)
+    yield from processes.check(settings)
     engine: Engine | None = None
     answers = False
     try:
