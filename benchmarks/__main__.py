@@ -284,8 +284,8 @@ def admins(run: Run, database: Database, redis_url: str) -> None:
     system = world.TicketSystem(database.create_database(), 10)
     system.add_customer_users(people)
     config = run.config(system, redis_url, admin.searched_table())
-    for name, taken in admin.sql(config, system, times).items():
-        run.beside_bare(name, *taken)
+    for name, both in admin.sql(config, system, times).items():
+        run.beside_bare(name, *both)
     system.add_customer("ACME")
     config = run.config(system, redis_url, admin.writable_table())
     taken, bare = admin.imports(config, system, run.of(admin.IMPORTED))

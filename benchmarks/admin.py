@@ -87,6 +87,12 @@ def _options(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return {f"customer_user_{name}": value for name, value in options.items()}
 
 
+def _of(told: Mapping[str, Any]) -> Sequence[object]:
+    """Those who were found."""
+    found: Sequence[object] = told["customer_users"]
+    return found
+
+
 def sql(
     config: Path, system: TicketSystem, times: int
 ) -> Mapping[str, tuple[Sequence[float], Sequence[float]]]:
@@ -104,13 +110,13 @@ def sql(
         )
 
         def ours_found() -> Sequence[object]:
-            return searches.find(services, term=WORD)["customer_users"]
+            return _of(searches.find(services, term=WORD))
 
         def bare_found() -> Sequence[object]:
             return bare.execute(_FIND, {"word": f"%{WORD}%"}).fetchall()
 
         def ours_listed() -> Sequence[object]:
-            return searches.list_(services, limit=LISTED)["customer_users"]
+            return _of(searches.list_(services, limit=LISTED))
 
         def bare_listed() -> Sequence[object]:
             return bare.execute(_LIST).fetchall()
@@ -199,9 +205,10 @@ def ldap(config: Path, slapd: SlapdServer, times: int) -> tuple[Sequence[float],
     with _services(config) as services:
 
         def ours() -> Sequence[object]:
-            return searches.find(services, term=WORD)["customer_users"]
+            return _of(searches.find(services, term=WORD))
 
         def straight() -> Sequence[object]:
+            entries: Sequence[object]
             *_, entries, _ = bare.search(
                 f"ou=people,{slapd.base_dn}",
                 f"(|{looked_for})",
