@@ -337,7 +337,9 @@ def test_those_at_work_that_do_not_fit_together_are_told(installation: Installat
 
     assert told(worker, beat, resync) == []
     assert told(beat, old) == [f"not of this version, {worker.version}: old (0.0.9)"]
-    assert told(beat, other) == ["other was started with other settings: sources, mapping"]
+    assert told(beat, other, dataclasses.replace(other, name="it")) == [
+        "started with other settings (sources, mapping): other, it"
+    ]
     assert told(worker, beat, beat) == ["there are 2 schedulers: beat, beat"]
     assert told(worker, resync) == ["there are ticket workers and no scheduler for them"]
 

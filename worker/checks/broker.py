@@ -145,7 +145,10 @@ def _info(client: redis.Redis) -> Any:
 def _cure(problem: redis.ResponseError) -> str:
     match problem:
         case redis.exceptions.NoPermissionError():
-            return "Let it be the user worker of the page Deploy, or one with the same rights."
+            return (
+                "This looks at what a ticket worker needs: run it as the user worker of the page "
+                "Deploy, or one with the same rights. An admin worker's user may do less."
+            )
         case redis.exceptions.OutOfMemoryError():
             return "The server's memory is full: raise maxmemory, or find out what fills it."
         case redis.exceptions.ReadOnlyError():

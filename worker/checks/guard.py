@@ -25,8 +25,9 @@ def check(settings: Settings) -> Iterator[Finding]:
         yield error(
             SUBJECT,
             f"the user of Redis may not read {guard.STATE}",
-            "Nothing is written, for what would be too much cannot be told.",
-            "Make the users of Redis anew with examples/deploy/valkey/users.sh.",
+            "A worker with this user would write nothing, for what is too much cannot be told.",
+            "Run this as the user worker; if it is, make the users of Redis anew with "
+            "examples/deploy/valkey/users.sh.",
         )
     except redis.RedisError:
         yield skipped(SUBJECT, "Redis does not answer")

@@ -64,14 +64,17 @@ def _versions(alive: Sequence[Alive]) -> Iterator[Finding]:
 
 
 def _settings(alive: Sequence[Alive], settings: Settings) -> Iterator[Finding]:
+    found: dict[str, list[str]] = {}
     for one in alive:
-        if sections := differing(settings, one.settings):
-            yield warning(
-                SUBJECT,
-                f"{one.name} was started with other settings: {', '.join(sections)}",
-                "It goes on as it was started, so the same ticket may be filled in two ways.",
-                "Start it again, with the file and the variables that this command has.",
-            )
+        if sections := ", ".join(differing(settings, one.settings)):
+            found.setdefault(sections, []).append(one.name)
+    for sections, names in found.items():
+        yield warning(
+            SUBJECT,
+            f"started with other settings ({sections}): {', '.join(names)}",
+            "They go on as they were started, so the same ticket may be filled in two ways.",
+            "Start them again, with the file and the variables that this command has.",
+        )
 
 
 def _schedulers(alive: Sequence[Alive]) -> Iterator[Finding]:
