@@ -86,6 +86,21 @@ def test_a_task_without_its_database_is_left_to_the_next_one(app: Celery, name: 
     ]
 
 
+def test_it_is_said_that_an_outage_of_a_task_is_over() -> None:
+    outcomes = iter([TicketDatabaseUnavailable("refused"), None, None])
+
+    def sweep() -> None:
+        if (error := next(outcomes)) is not None:
+            raise error
+
+    app = make_app(lambda: configure(NOWHERE, 60), replace(DUTIES, sweep=sweep))
+    with capture_logs() as logs:
+        for _ in range(3):
+            app.tasks["tickets.sweep"]()
+
+    assert [line["event"] for line in logs] == ["sweep.interrupted", "outage.over"]
+
+
 def test_a_drain_looks_at_rows_of_its_own_process_and_beat_at_all() -> None:
     looks: list[bool] = []
     duties = replace(DUTIES, second_look=looks.append)

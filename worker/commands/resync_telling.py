@@ -49,10 +49,8 @@ def why_it_rests(job: Job, services: Services) -> str:
 def show_left(job: Job) -> None:
     """Name the tickets that are to be looked at in another run, by how to do that."""
     if job.left:
-        render.show(
-            "",
-            f"{job.left:,} tickets are left for another run: fieldfare resync --left-by {job.id}",
-        )
+        are_left = "1 ticket is left" if job.left == 1 else f"{job.left:,} tickets are left"
+        render.show("", f"{are_left} for another run: fieldfare resync --left-by {job.id}")
 
 
 def show_report(found: Report) -> None:

@@ -111,7 +111,8 @@ def register(app: Celery, duties: Duties) -> None:
 def _left_to_the_next(event: str, run: Callable[[], object]) -> Callable[[], None]:
     """A task that an outage may interrupt, since the next one goes on where it stood.
 
-    A sweep may be due every second, so an outage is logged when it begins or becomes another.
+    A sweep may be due every second, so an outage is logged when it begins, when it becomes
+    another, and when it is over.
 
     Args:
         event: how an interruption is called in the log.
@@ -128,6 +129,9 @@ def _left_to_the_next(event: str, run: Callable[[], object]) -> Callable[[], Non
             outage = type(error).__name__
             if outage != before:
                 log.warning(event, error=outage, reason=reason_of(error))
+        else:
+            if before:
+                log.info("outage.over", interrupted=event, after=before)
 
     return task
 
