@@ -5,24 +5,17 @@ what fits is decided here.
 """
 
 from collections.abc import Collection, Mapping
-from functools import partial
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import ColumnClause, column, table
 
-from directory.config import LdapSourceConfig, SqlSourceConfig
+from directory.config import SqlSourceConfig
 from directory.database import Database
-from directory.errors import SourceUnavailable
-from directory.ldap_connection import LdapClient, NoAnswer, compiled
-from directory.ldap_messages import Search
-from directory.ldap_pages import CutShort, SearchRefused, entries
-from directory.ldap_text import text_or_none
-from directory.ldap_wire import Deadline
 from directory.membership import one_of, sent
 from directory.rows import from_table
 from directory.values import to_text
-from directory.wildcards import ESCAPE, fitting, ldap_assertion, like, pattern
+from directory.wildcards import ESCAPE, fitting, like, pattern
 
 _VALID = table("valid", column("id"), column("name"))
 VALID_IDS = sqlalchemy.select(_VALID.c.id).where(_VALID.c.name == "valid")
@@ -79,43 +72,3 @@ def ids_in_table(
     rows = database.rows(statement, database.deadline(), parameters)
     texts = (to_text(value) for (value,) in rows)
     return fitting(texts, term, config, exact=config.compares_case)
-
-
-def ids_in_ldap(
-    client: LdapClient, config: LdapSourceConfig, term: str, *, valid_only: bool
-) -> frozenset[str]:
-    """Customer ids of a tree's entries, all values of the attribute.
-
-    Args:
-        client: asks the server.
-        config: the source's settings.
-        term: with ``*`` as wildcard; empty for all.
-        valid_only: entries count that CustomerUserValidFilter lets pass.
-
-    Raises:
-        SourceUnavailable: the server does not answer, or does not answer in full.
-    """
-    attribute, key = config.customer_id.lower(), config.customer_key.lower()
-    wanted = pattern(term, config) if term else "*"
-    filters = [f"({attribute}={ldap_assertion(wanted, config.source_charset)})"]
-    filters += [config.always_filter] if config.always_filter else []
-    if valid_only and config.customer_user_valid_filter:
-        filters.append(config.customer_user_valid_filter)
-    try:
-        wanted_ones = compiled(f"(&{''.join(filters)})")
-        request = Search(config.base_dn, config.sscope, wanted_ones, (attribute, key))
-        ask = partial(client.search, deadline=Deadline.after(config.timeout))
-        found = tuple(entries(ask, request, key, config.source_charset))
-    except (NoAnswer, ValueError) as error:
-        raise SourceUnavailable(config.slot, str(error)) from error
-    except SearchRefused as refused:
-        reply = refused.reply
-        raise SourceUnavailable(config.slot, f"{reply.name} (result {reply.code})") from refused
-    except CutShort as cut:
-        raise SourceUnavailable(config.slot, str(cut)) from cut
-    texts = (
-        text_or_none(octets, config.source_charset)
-        for entry in found
-        for octets in entry.attributes.get(attribute, ())
-    )
-    return fitting(texts, term, config)

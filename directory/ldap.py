@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from directory.changes import NO_WATCH, Changes, changes_of_tree
+from directory.changes import NO_WATCH, Changes
+from directory.changes_ldap import changes_of_tree
 from directory.config import LdapSourceConfig
-from directory.customer_id_list import ids_in_ldap
+from directory.customer_id_list_ldap import ids_in_ldap
 from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.ldap_ber import all_of, any_of, equals, present
 from directory.ldap_connection import LdapClient, NoAnswer, check_dn, compiled

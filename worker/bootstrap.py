@@ -16,7 +16,6 @@ from directory.companions import READERS, companions
 from directory.config import LdapSourceConfig, SourceConfig, SqlSourceConfig
 from directory.database import TicketEngine
 from directory.directory import Directory
-from directory.ldap import LdapSource
 from directory.probe import probe_reader, probe_source
 from directory.source import CustomerUserSource
 from directory.sql import SqlSource
@@ -157,6 +156,8 @@ def source(config: SourceConfig, engine: TicketEngine) -> CustomerUserSource:
         case SqlSourceConfig():
             return SqlSource(config, engine)
         case LdapSourceConfig():
+            from directory.ldap import LdapSource  # noqa: PLC0415 - many directories have none
+
             return LdapSource(config)
         case _:
             return kinds.build(config)

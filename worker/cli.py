@@ -165,12 +165,13 @@ def worker(
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 2,
 ) -> None:
     """Run a worker until it is told to stop (SIGTERM, Ctrl-C); it drains the inbox."""
-    from worker import bootstrap, embed  # noqa: PLC0415
-    from worker.demo import sample  # noqa: PLC0415
-    from worker.run import run_worker  # noqa: PLC0415
+    from worker.run import run_worker  # noqa: PLC0415 - heavy imports only where needed
 
     with answering(), ExitStack() as stack:
         if embedded:
+            from worker import bootstrap, embed  # noqa: PLC0415
+            from worker.demo import sample  # noqa: PLC0415
+
             redis_url = stack.enter_context(embed.valkey(data / "valkey"))
             world = sample.prepare(data, redis_url)
             os.environ[CONFIG_VARIABLE] = str(world.settings)

@@ -8,14 +8,13 @@ rings, in Redis.
 
 import os
 import signal
-from collections.abc import Mapping
 from typing import Any
 
 import structlog
 from celery import Celery, signals
 
 from directory.errors import SourceUnavailable
-from worker import admin, app, bootstrap, embed, logs, resync_app
+from worker import app, bootstrap, embed, logs
 from worker.exposed_files import ADVICE, exposed, settings_files
 from worker.services import Services
 from worker.settings import Settings
@@ -24,11 +23,31 @@ from worker.tickets.store import TicketDatabaseUnavailable
 log = structlog.get_logger("fieldfare")
 
 
-APPLICATIONS: Mapping[str, Celery] = {
-    app.QUEUE: app.app,
-    admin.QUEUE: admin.app,
-    resync_app.QUEUE: resync_app.app,
-}
+def application(queue: str) -> Celery:
+    """The application that serves a queue.
+
+    No worker needs what another application's tasks need. What its own tasks need is imported here
+    once, before any child is forked.
+    """
+    match queue:
+        case "admin":
+            from worker import admin  # noqa: PLC0415
+
+            return admin.app
+        case "resync":
+            from worker import resync_app  # noqa: PLC0415
+
+            return resync_app.app
+        case _:
+            from worker.handlers import (  # noqa: F401, PLC0415
+                enrich,
+                refresh,
+                second_look,
+                sweep,
+                watch,
+            )
+
+            return app.app
 
 
 def run_worker(settings: Settings, *, concurrency: int, beat: bool, queue: str = app.QUEUE) -> None:
@@ -46,7 +65,7 @@ def run_worker(settings: Settings, *, concurrency: int, beat: bool, queue: str =
     """
     _log_as_set(settings)
     services = bootstrap.build(settings)
-    if queue != admin.QUEUE:
+    if queue != "admin":
         check_tickets(services)
     check_sources(services)
 
@@ -69,7 +88,7 @@ def run_worker(settings: Settings, *, concurrency: int, beat: bool, queue: str =
         "--without-gossip",
         "--without-mingle",
     ]
-    APPLICATIONS[queue].worker_main([*arguments, "--beat"] if beat else arguments)
+    application(queue).worker_main([*arguments, "--beat"] if beat else arguments)
     log.info("worker.stopped")
 
 

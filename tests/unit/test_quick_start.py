@@ -32,6 +32,14 @@ finally:
 """
 
 
+WORKER = """
+import sys
+from worker.run import application
+application("events")
+print(*sys.modules)
+"""
+
+
 def imported(*arguments: str, **variables: str) -> tuple[str, set[str]]:
     """What a command that ends well prints, and the packages that it imported."""
     known: Mapping[str, str] = {
@@ -77,3 +85,12 @@ def test_health_reads_settings_and_nothing_else(tmp_path: Path) -> None:
     assert f"worker-{os.getpid()}: alive" in printed
     assert packages & (HEAVY | SHOWING) == set()
     assert packages >= SETTINGS
+
+
+def test_a_ticket_worker_imports_its_handlers_before_it_forks_and_nobody_elses() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", WORKER], capture_output=True, text=True, timeout=60, check=True
+    )
+    names = set(ended.stdout.split())
+    assert names >= {f"worker.handlers.{name}" for name in ("enrich", "sweep", "second_look")}
+    assert names & {"ldap3", "worker.admin", "worker.resync_app", "worker.demo"} == set()

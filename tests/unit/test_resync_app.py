@@ -7,7 +7,7 @@ import pytest
 from celery import Celery
 
 from worker import admin, app, resync_app
-from worker.run import APPLICATIONS
+from worker.run import application as application_of
 from worker.tasks import tickets
 
 OWN = {"resync.start", "resync.work"}
@@ -30,7 +30,7 @@ def application() -> Celery:
 
 def test_a_resync_worker_knows_resyncs_and_nobody_else_does(application: Celery) -> None:
     assert tasks(application) == OWN
-    assert APPLICATIONS["resync"] is resync_app.app
+    assert application_of("resync") is resync_app.app
     calls = admin.make_app(lambda: admin.configure(REDIS), never)
     duties = Mock(spec=tickets.Duties)
     events = app.make_app(lambda: app.configure(REDIS, 60), duties)
