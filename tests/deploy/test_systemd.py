@@ -69,6 +69,11 @@ def test_there_is_a_unit_for_each_kind_of_process() -> None:
     }
 
 
+def test_what_differs_for_one_ticket_worker_has_a_file_of_its_own() -> None:
+    files = service("fieldfare-worker@.service")["EnvironmentFile"]
+    assert files == ["-/etc/fieldfare/environment", "-/etc/fieldfare/worker-%i"]
+
+
 def test_systemd_takes_the_units(tmp_path: Path) -> None:
     verify = find_program("systemd-analyze", "systemd")
     for name, path in UNITS.items():

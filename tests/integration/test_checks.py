@@ -317,11 +317,12 @@ def at_work(installation: Installation, role: heartbeat.Role, name: str, **told:
 def test_those_at_work_that_fit_together_are_counted(
     installation: Installation, redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    assert list(processes.check(installation.settings())) == []
+    assert processes.at_work(installation.settings()) == []
     for who in (at_work(installation, "worker", "one"), at_work(installation, "beat", "two")):
         heartbeat.Heartbeat(who, heartbeat.connect(redis_server.url), tmp_path, 60.0).beat()
 
-    (found,) = processes.check(installation.settings())
+    settings = installation.settings()
+    (found,) = processes.check(processes.at_work(settings), settings)
 
     assert (found.level, found.what) == ("ok", "2 processes are at work, with these settings")
 

@@ -14,9 +14,9 @@ from sqlalchemy.exc import DBAPIError
 from tests import servers
 from tests.otobo import AGENT, WORKER_LOGIN, Otobo, install
 from tests.sysconfig import DEFAULT_MODULE, OWN_MODULE, ship
-from worker import bootstrap
+from worker import bootstrap, heartbeat
 from worker.calls import perform
-from worker.checks import event_modules, ticket_database
+from worker.checks import event_modules, rights, ticket_database
 from worker.checks.finding import Finding, Level
 from worker.entries import Entry
 from worker.events import CustomerChanged, dump
@@ -266,6 +266,40 @@ def test_the_documented_user_can_administer_customers_with_the_rights_for_it(
         ("customer_company.deactivate", {"customer_id": "beta"}),
     ):
         assert "error" not in call(name, **arguments), name
+
+
+LACKING = (
+    "add and change customer users of CustomerUser",
+    "assign customers",
+    "rename customer users",
+    "rename customer users with their tickets",
+    "add and change customers",
+)
+
+
+def test_check_says_which_rights_workers_lack(
+    services: Services, otobo: Otobo, user_url: str
+) -> None:
+    alive = [heartbeat.this_process("worker", queue, 2) for queue in ("admin", "resync")]
+    engine = ticket_engine(user_url)
+
+    def found() -> list[str]:
+        told = rights.check(alive, services.settings, engine)
+        return [f"{one.level} {one.subject}: {one.what}" for one in told]
+
+    fine = "the database user may do what they take"
+    assert found() == [
+        f"warning admin calls: the database user may not {', '.join(LACKING)}",
+        f"ok resyncs: {fine}",
+    ]
+    assert list(rights.check(alive[:0], services.settings, engine)) == []
+    gone = sqlalchemy.create_engine("postgresql+psycopg://127.0.0.1:1/otobo")
+    assert {one.answered for one in rights.check(alive, services.settings, gone)} == {False}
+
+    grant(otobo.engine, CUSTOMERS)
+    grant(otobo.engine, CUSTOMER_USERS)
+    assert found() == [f"ok admin calls: {fine}", f"ok resyncs: {fine}"]
+    engine.dispose()
 
 
 def test_the_documented_user_can_forget_with_the_right_for_it(

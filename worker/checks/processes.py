@@ -20,18 +20,22 @@ SUBJECT = "processes"
 _EVENTS = "events"
 
 
-def check(settings: Settings) -> Iterator[Finding]:
-    """Ask Redis who is at work; where it does not tell, the check of the broker has said why."""
+def at_work(settings: Settings) -> Sequence[Alive]:
+    """Who is at work; nobody where Redis does not tell, of which the broker's check says why."""
     try:
         client = impatient(redis_url(settings.redis), "fieldfare-check")
     except (TypeError, ValueError):
-        return
+        return ()
     try:
-        alive = heartbeat.alive(client)
+        return heartbeat.alive(client)
     except redis.RedisError:
-        return
+        return ()
     finally:
         client.close()
+
+
+def check(alive: Sequence[Alive], settings: Settings) -> Iterator[Finding]:
+    """Look at those at work, and count them where nothing is wrong."""
     found = list(judge(alive, settings))
     if alive and not found:
         number = f"{len(alive)} processes are" if len(alive) > 1 else "1 process is"

@@ -13,6 +13,7 @@ from worker.checks import (
     guard,
     otobo_cache,
     processes,
+    rights,
     settings_file,
     sources,
     ticket_database,
@@ -33,7 +34,8 @@ def check(settings: Settings, files: Mapping[Path, bool]) -> Iterator[Finding]:
     yield from settings_file.check(settings, files)
     yield from broker.check(settings.redis)
     yield from guard.check(settings)
-    yield from processes.check(settings)
+    alive = processes.at_work(settings)
+    yield from processes.check(alive, settings)
     engine: Engine | None = None
     answers = False
     try:
@@ -56,5 +58,6 @@ def check(settings: Settings, files: Mapping[Path, bool]) -> Iterator[Finding]:
     else:
         yield from fields.check(settings, engine)
         yield from event_modules.check(settings, engine)
+        yield from rights.check(alive, settings, engine)
     if engine is not None:
         engine.dispose()
