@@ -10,10 +10,11 @@ from collections.abc import Collection, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from directory.companions import COMPANIES, DYNAMIC_FIELDS, PREFERENCES, Companions
+from directory.companions import Companions
 from directory.database import DatabaseFault
 from directory.model import AttributeValue, CustomerUser, Unavailable
 from directory.names import FULL_NAME, MAIL_STRING, full_name, mail_string
+from directory.readers import COMPANIES, DYNAMIC_FIELDS, PREFERENCES
 from directory.sql import PASSWORD
 from directory.supplier import Supplier
 from directory.watch import Watch

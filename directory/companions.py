@@ -29,11 +29,6 @@ from directory.rows import find_rows, from_table
 from directory.sql import PASSWORD, values_of
 from directory.values import to_text
 
-PREFERENCES, COMPANIES, DYNAMIC_FIELDS = "preferences", "companies", "dynamic_fields"
-"""The readers by name, as their circuits are kept."""
-
-READERS = (PREFERENCES, COMPANIES, DYNAMIC_FIELDS)
-
 COMPANY_VALID = "CustomerCompanyValidID"
 """The company's ValidID, under a name that the customer user's does not hide."""
 

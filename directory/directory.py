@@ -14,12 +14,13 @@ from directory.attributes import CUSTOMER_ID, Person, complete
 from directory.breaker import Observation
 from directory.cache import Cache, keeps
 from directory.companies import CompanyDirectory
-from directory.companions import COMPANIES, DYNAMIC_FIELDS, PREFERENCES, Companions
+from directory.companions import Companions
 from directory.customer_ids import FURTHER_IDS, customer_ids
 from directory.database import DatabaseFault
 from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.field_search import Holders
 from directory.model import SLOTS, Absent, Answer, CustomerUser, Found, Unavailable
+from directory.readers import COMPANIES, DYNAMIC_FIELDS, PREFERENCES
 from directory.source import CustomerUserSource
 from directory.supplier import Supplier
 from directory.watch import NO_OUTAGES, Watch

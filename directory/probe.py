@@ -10,10 +10,11 @@ from functools import partial
 from secrets import token_hex
 
 from directory.breaker import Observation
-from directory.companions import COMPANIES, DYNAMIC_FIELDS, PREFERENCES, Companions
+from directory.companions import Companions
 from directory.config import SourceConfig
 from directory.database import DatabaseFault
 from directory.model import Answer
+from directory.readers import COMPANIES, DYNAMIC_FIELDS, PREFERENCES
 from directory.source import CustomerUserSource
 from directory.watch import Watch
 

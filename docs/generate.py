@@ -29,7 +29,7 @@ from worker import cli, dead_letters, events, metrics, metrics_redis, settings
 from worker.arguments import arguments_of
 from worker.calls import CALLS, MAX_WHO, Call
 from worker.commands.answering import Exit
-from worker.handlers.explain import REASONS
+from worker.decision_words import REASONS
 from worker.inbox_scripts import MAX_FIELD_BYTES, MAX_FIELDS
 from worker.outcomes import DISPOSITIONS, Disposition, Kind
 

@@ -12,11 +12,12 @@ from sqlalchemy.engine import URL
 from directory import kinds
 from directory.breaker import Observation
 from directory.cache import Cache
-from directory.companions import READERS, companions
+from directory.companions import companions
 from directory.config import LdapSourceConfig, SourceConfig, SqlSourceConfig
 from directory.database import TicketEngine
 from directory.directory import Directory
 from directory.probe import probe_reader, probe_source
+from directory.readers import READERS
 from directory.source import CustomerUserSource
 from directory.sql import SqlSource
 from directory.supplier import Supplier, wanted_fields

@@ -4,14 +4,13 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from directory.directory import Trace
 from directory.model import (
     Absent,
     Answer,
@@ -22,7 +21,11 @@ from directory.model import (
     source_name,
 )
 from mapping.model import Decision
-from worker.handlers.explain import REASONS, Explanation, FieldExplanation, PastWrite
+from worker.decision_words import REASONS
+
+if TYPE_CHECKING:
+    from directory.directory import Trace
+    from worker.handlers.explain import Explanation, FieldExplanation, PastWrite
 
 MASK = "**********"
 
@@ -101,7 +104,7 @@ def emitted(entries: Mapping[int, str], *, as_json: bool) -> None:
         show(f"ticket {ticket}: event {entry} is in the inbox")
 
 
-def lookup(login: str, trace: Sequence[Trace], whole: Answer, *, as_json: bool) -> None:
+def lookup(login: str, trace: "Sequence[Trace]", whole: Answer, *, as_json: bool) -> None:
     """Print what each source says of a login, and all that the directory knows of the person.
 
     Args:
@@ -136,7 +139,7 @@ def lookup(login: str, trace: Sequence[Trace], whole: Answer, *, as_json: bool) 
         show("", f"The directory cannot tell: {whole.reason}")
 
 
-def explanation(found: Explanation, *, as_json: bool) -> None:
+def explanation(found: "Explanation", *, as_json: bool) -> None:
     """Print a ticket's mapped fields with the reason for each."""
     if as_json:
         print_json(asdict(found))
@@ -166,7 +169,7 @@ def explanation(found: Explanation, *, as_json: bool) -> None:
         show("", _past(found.fields))
 
 
-def _past(fields: Sequence[FieldExplanation]) -> Table:
+def _past(fields: "Sequence[FieldExplanation]") -> Table:
     """Who wrote the fields; of each the newest lines, the newest last."""
     rows = table("field", "written", "by", "value")
     for one in fields:
@@ -183,7 +186,7 @@ def _past(fields: Sequence[FieldExplanation]) -> Table:
     return rows
 
 
-def _written(write: PastWrite) -> str:
+def _written(write: "PastWrite") -> str:
     """What a line says of the values, and how far it can be trusted."""
     if write.old is None or write.new is None:
         return "the line does not tell"
@@ -229,7 +232,7 @@ def _leaves(tree: Any, path: str = "") -> list[tuple[str, Any]]:
     return [(path, tree)]
 
 
-def _why(one: FieldExplanation) -> str:
+def _why(one: "FieldExplanation") -> str:
     """The reason, what the rule reads, and what was done to the value."""
     rule = " | ".join((", ".join(one.variables), *one.transforms))
     warning = f" ({one.warning})" if one.warning else ""
@@ -247,7 +250,7 @@ def _answer_text(answer: Answer) -> str:
             return f"unavailable: {reason}"
 
 
-def _trace_data(one: Trace) -> dict[str, Any]:
+def _trace_data(one: "Trace") -> dict[str, Any]:
     data: dict[str, Any] = {
         "source": source_name(one.slot),
         "name": one.name,

@@ -12,16 +12,16 @@ from zoneinfo import ZoneInfo
 import redis
 
 from directory.breaker import Circuit
-from directory.companions import READERS
 from directory.model import SLOTS, source_name
+from directory.readers import READERS
 from worker import guard, heartbeat, refresh_room, source_states, standing
 from worker.entries import decode, milliseconds, note
 from worker.guard import GuardState
-from worker.handlers.sweep import CURSOR, LOCK
 from worker.heartbeat import Alive
 from worker.inbox import BELL, DEAD, EVENTS, GROUP, waiting_room
 from worker.settings import Settings
 from worker.standing import Standing
+from worker.swept import CURSOR, LOCK
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import structlog
 
 from directory.breaker import Circuit
-from directory.companions import READERS
+from directory.readers import READERS
 from worker.services import Services
 from worker.source_states import title
 

@@ -18,13 +18,13 @@ from worker import bootstrap, cli, heartbeat, jobs, status
 from worker.broker import impatient
 from worker.commands.status import follow
 from worker.demo import sample
-from worker.handlers.sweep import CURSOR, LOCK
 from worker.heartbeat import Heartbeat
 from worker.inbox import BELL, Inbox
 from worker.refresh_room import RefreshRoom
 from worker.settings import Settings, load
 from worker.source_states import SourceStates
 from worker.standing import Standing
+from worker.swept import CURSOR, LOCK
 from worker.tickets.selection import Scope
 
 Run = Callable[..., Result]

@@ -19,9 +19,10 @@ from worker import handled
 from worker.drain import Consumer, drain
 from worker.handlers import sweep as sweeps
 from worker.handlers.enrich import enrich
-from worker.handlers.sweep import read_cursor, sweep
+from worker.handlers.sweep import sweep
 from worker.outcomes import Kind
 from worker.services import Services
+from worker.swept import read_cursor
 from worker.tickets.store import TicketDatabaseUnavailable
 
 HOUR = 3600

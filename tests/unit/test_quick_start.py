@@ -40,8 +40,8 @@ print(*sys.modules)
 """
 
 
-def imported(*arguments: str, **variables: str) -> tuple[str, set[str]]:
-    """What a command that ends well prints, and the packages that it imported."""
+def imported(*arguments: str, code: int = 0, **variables: str) -> tuple[str, set[str]]:
+    """What a command prints that ends with a code, and the packages that it imported."""
     known: Mapping[str, str] = {
         name: value for name, value in os.environ.items() if not name.startswith("FIELDFARE_")
     }
@@ -51,9 +51,10 @@ def imported(*arguments: str, **variables: str) -> tuple[str, set[str]]:
         capture_output=True,
         text=True,
         timeout=60,
-        check=True,
+        check=False,
     )
-    return ended.stdout, set(json.loads(ended.stderr))
+    assert ended.returncode == code, ended.stderr
+    return ended.stdout, set(json.loads(ended.stderr.splitlines()[-1]))
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,17 @@ def test_health_reads_settings_and_nothing_else(tmp_path: Path) -> None:
     assert f"worker-{os.getpid()}: alive" in printed
     assert packages & (HEAVY | SHOWING) == set()
     assert packages >= SETTINGS
+
+
+def test_what_asks_redis_alone_knows_no_database_and_no_directory() -> None:
+    _, packages = imported(
+        "status",
+        code=3,  # nothing answers there
+        FIELDFARE_CONFIG="examples/fieldfare.toml",
+        FIELDFARE_REDIS__URL="redis://127.0.0.1:1/0",
+    )
+    assert packages & {"sqlalchemy", "psycopg", "pymysql", "ldap3"} == set()
+    assert "redis" in packages
 
 
 def test_a_ticket_worker_imports_its_handlers_before_it_forks_and_nobody_elses() -> None:

@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from directory.companions import COMPANIES, DYNAMIC_FIELDS, Companions, companions
+from directory.companions import Companions, companions
 from directory.config import LdapSourceConfig, SourceConfig, SqlSourceConfig
 from directory.database import DatabaseFault
 from directory.dsn import DsnError, database_url
 from directory.errors import SourceMisconfigured, SourceUnavailable
 from directory.model import Unavailable
 from directory.probe import NOBODY, ask, questions
+from directory.readers import COMPANIES, DYNAMIC_FIELDS
 from directory.source import CustomerUserSource
 from directory.supplier import Supplier, wanted_fields
 from worker import bootstrap

@@ -98,7 +98,7 @@ def _tell(found: "GuardState", settings: "GuardSettings") -> None:
     from rich.text import Text  # noqa: PLC0415
 
     from worker import guard_words, render  # noqa: PLC0415
-    from worker.handlers.explain import REASONS  # noqa: PLC0415
+    from worker.decision_words import REASONS  # noqa: PLC0415
 
     if found.state == "off":
         render.show(guard_words.OFF)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from worker import job_runs, render, silence, tally
-from worker.handlers.explain import REASONS
+from worker.decision_words import REASONS
 from worker.jobs import Job
 from worker.services import Services
 from worker.tally import Report

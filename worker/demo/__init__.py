@@ -17,11 +17,12 @@ from pathlib import Path
 from rich.text import Text
 
 from worker import bootstrap, embed, render
+from worker.decision_words import REASONS
 from worker.demo import ldap_server, sample
 from worker.demo.story import Scene, play
 from worker.demo.ticket_system import Otobo
 from worker.embed import DemoError
-from worker.handlers.explain import REASONS, Explanation, explain
+from worker.handlers.explain import Explanation, explain
 from worker.inbox import EVENTS
 from worker.services import Services
 from worker.settings import load

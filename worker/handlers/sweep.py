@@ -8,22 +8,18 @@ yet. That makes the loss of Redis, of an event or of a producer harmless, and wi
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
-from typing import Any
 
-import redis
 import structlog
 
 from mapping.model import HistoryType
 from worker import handled, metrics
 from worker.events import CustomerChanged, TicketCreated, TicketEvent
 from worker.services import Services
+from worker.swept import CURSOR, LOCK, read_cursor
 from worker.tickets.history import Happening
 
-CURSOR = "fieldfare:sweep"
-LOCK = "fieldfare:sweep:lock"
 ANNOUNCED = "fieldfare:announced"
 TRIMMED = "fieldfare:sweep:trimmed"
 
@@ -61,19 +57,6 @@ return 1
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """How far the history has been swept.
-
-    Attributes:
-        time: the database's time up to which every line was looked at; empty before the first.
-        id: the highest id that was looked at by then.
-    """
-
-    time: str = ""
-    id: int = 0
-
-
 def sweep(services: Services, clock: Callable[[], float] = time.monotonic) -> int:
     """Append events for what is in the history and was not looked at; returns how many.
 
@@ -95,13 +78,6 @@ def sweep(services: Services, clock: Callable[[], float] = time.monotonic) -> in
         metrics.swept(found)
         log.info("history.swept", events=found)
     return found
-
-
-def read_cursor(client: redis.Redis) -> Cursor:
-    """How far the history has been swept."""
-    answer: Any = client.hmget(CURSOR, ["time", "id"])
-    time, id_ = answer
-    return Cursor(time.decode() if time else "", int(id_ or 0))
 
 
 def _sweep(services: Services, token: str, clock: Callable[[], float]) -> int:

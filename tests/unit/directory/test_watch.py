@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import pytest
 
 from directory.breaker import Observation
-from directory.companions import READERS, Companions
+from directory.companions import Companions
 from directory.database import DatabaseFault
 from directory.model import Absent, Answer, CustomerUser, Found, Unavailable
 from directory.probe import NOBODY, nobody, probe_reader
+from directory.readers import READERS
 from directory.watch import Watch
 from tests.contract.sql_source import sql_config
 

@@ -10,7 +10,8 @@ from directory.directory import Trace
 from directory.model import Absent, Answer, CustomerUser, Found, Unavailable
 from mapping.model import Decision, Reason
 from worker import render
-from worker.handlers.explain import REASONS, Explanation, FieldExplanation, PastWrite
+from worker.decision_words import REASONS
+from worker.handlers.explain import Explanation, FieldExplanation, PastWrite
 
 FOUND = Found(
     CustomerUser(
