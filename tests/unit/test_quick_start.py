@@ -18,8 +18,8 @@ HEAVY = {"sqlalchemy", "psycopg", "pymysql", "ldap3", "celery", "redis", "promet
 SETTINGS = {"pydantic_settings"}
 """The package that reads the settings; the command line itself reads options with pydantic."""
 
-SHOWING = {"structlog"}
-"""The package that writes logs."""
+SHOWING = {"rich", "structlog"}
+"""Packages that show tables, and write logs."""
 
 COMMAND = """
 import json, sys
