@@ -16,12 +16,12 @@ from uuid import uuid4
 import redis
 from kombu.exceptions import OperationalError
 
-from worker import admin, heartbeat
+from worker import admin_queue, heartbeat
+from worker.admin_queue import QUEUE, REQUESTED_BY
 from worker.broker import KEY_PREFIX, impatient, redis_url
 from worker.settings import Settings
-from worker.tasks.customer_users import REQUESTED_BY
 
-QUEUE_KEY = f"{KEY_PREFIX}{admin.QUEUE}"
+QUEUE_KEY = f"{KEY_PREFIX}{QUEUE}"
 RESULT_KEY = f"{KEY_PREFIX}celery-task-meta-"
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
@@ -98,7 +98,7 @@ def ask(
     url = redis_url(settings.redis)
     with closing(impatient(url, "fieldfare-caller")) as client:
         client.ping()  # kombu would wait longer to hear that nobody is there
-        most_seconds = admin.time_limit(settings)
+        most_seconds = admin_queue.time_limit(settings)
         waiting = _Waiting(client, str(uuid4()), patience, most_seconds)
         try:
             _send(url, waiting.id, name, {**arguments, REQUESTED_BY: who}, patience)
@@ -108,14 +108,14 @@ def ask(
 
 
 def _send(url: str, call: str, name: str, arguments: Mapping[str, Any], patience: Patience) -> None:
-    sender = admin.sender(url)
+    sender = admin_queue.sender(url, name)
     try:
         with closing(sender), sender.connection_for_write() as connection:
             sender.send_task(
                 name,
                 kwargs=arguments,
                 task_id=call,
-                queue=admin.QUEUE,
+                queue=QUEUE,
                 declare=[],  # workers declare it
                 expires=patience.not_taken,
                 connection=connection,
@@ -212,7 +212,7 @@ class _Waiting:
         return any(self._client.lrem(QUEUE_KEY, 1, one) for one in own)
 
     def _somebody_lives(self) -> bool:
-        return any(admin.QUEUE in one.queue.split(",") for one in heartbeat.alive(self._client))
+        return any(QUEUE in one.queue.split(",") for one in heartbeat.alive(self._client))
 
     def _busy(self) -> str:
         return (

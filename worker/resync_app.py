@@ -12,7 +12,7 @@ from typing import Any
 
 from celery import Celery
 
-from worker import admin, broker, heartbeat
+from worker import admin_queue, broker, heartbeat
 from worker.services import Services
 from worker.settings import load
 from worker.tasks import resync
@@ -47,7 +47,7 @@ def configure(redis_url: str, lookup_seconds: float = 0.0) -> dict[str, Any]:
     """
     ring = {"queue": QUEUE, "expires": RING_SECONDS, "ignore_result": True}
     return {
-        **admin.configure(redis_url, lookup_seconds, queue=QUEUE),
+        **admin_queue.configure(redis_url, lookup_seconds, queue=QUEUE),
         "beat_scheduler": "celery.beat:Scheduler",
         "beat_schedule": {
             "work": {"task": resync.WORK, "schedule": RING_SECONDS, "options": ring},

@@ -8,7 +8,8 @@ from celery import Celery
 
 from tests.servers import RedisServer
 from worker import results
-from worker.admin import configure, make_app
+from worker.admin import make_app
+from worker.admin_queue import configure
 from worker.calling import RESULT_KEY
 
 

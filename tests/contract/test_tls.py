@@ -17,7 +17,7 @@ from tests.duties import IDLE
 from tests.servers import MariadbServer, PostgresqlServer
 from tests.servers.certificates import write_certificates
 from tests.servers.redis import RedisServer, TlsRedisServer
-from worker import admin, app, broker
+from worker import admin, admin_queue, app, broker
 from worker.broker import impatient
 from worker.inbox import connect
 from worker.tickets.engine import reason, ticket_engine
@@ -286,7 +286,7 @@ def by_bell(url: str) -> bool:
 def by_answers(url: str) -> bool:
     """The connection by which an admin worker answers."""
     application = admin.make_app(
-        lambda: admin.configure(url), lambda: pytest.fail("nobody looks up")
+        lambda: admin_queue.configure(url), lambda: pytest.fail("nobody looks up")
     )
     try:
         return bool(application.backend.client.ping())

@@ -123,7 +123,7 @@ def test_one_that_was_taken_and_never_begun_may_be_done(
 def test_one_that_was_begun_and_never_answered_may_be_done(
     client: redis.Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.admin.time_limit", lambda _: 0.1)
+    monkeypatch.setattr("worker.admin_queue.time_limit", lambda _: 0.1)
     with (
         taker(client, lambda client, call: says(client, call, "STARTED")),
         pytest.raises(NoAnswer, match="did not answer; it may have been done"),

@@ -9,7 +9,7 @@ import redis
 
 from tests.duties import IDLE
 from tests.servers.process import find_program
-from worker import admin, app, embed
+from worker import admin, admin_queue, app, embed
 from worker.broker import redis_url
 from worker.inbox import Inbox, connect
 from worker.settings import RedisSettings
@@ -49,7 +49,9 @@ def test_events_are_published_and_a_worker_is_called(url: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")  # Celery's
 def test_answers_are_kept(url: str) -> None:
-    application = admin.make_app(lambda: admin.configure(url), lambda: pytest.fail("not asked"))
+    application = admin.make_app(
+        lambda: admin_queue.configure(url), lambda: pytest.fail("not asked")
+    )
 
     application.backend.store_result("task-1", {"answer": "absent"}, "SUCCESS")
 

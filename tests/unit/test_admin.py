@@ -17,7 +17,8 @@ from directory.search import Matches, Query, matching
 from tests.duties import IDLE
 from worker import app as ticket_app
 from worker import results
-from worker.admin import configure, make_app
+from worker.admin import make_app
+from worker.admin_queue import configure
 from worker.calls import CALLS
 from worker.handlers import customer_users
 from worker.inbox import Inbox, connect

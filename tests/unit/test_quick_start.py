@@ -88,9 +88,10 @@ def test_health_reads_settings_and_nothing_else(tmp_path: Path) -> None:
     assert packages >= SETTINGS
 
 
-def test_what_asks_redis_alone_knows_no_database_and_no_directory() -> None:
+@pytest.mark.parametrize("arguments", [["status"], ["customer-user", "show", "jdoe"]], ids=" ".join)
+def test_what_asks_redis_or_a_worker_knows_no_database(arguments: Sequence[str]) -> None:
     _, packages = imported(
-        "status",
+        *arguments,
         code=3,  # nothing answers there
         FIELDFARE_CONFIG="examples/fieldfare.toml",
         FIELDFARE_REDIS__URL="redis://127.0.0.1:1/0",

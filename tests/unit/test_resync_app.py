@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 from celery import Celery
 
-from worker import admin, app, resync_app
+from worker import admin, admin_queue, app, resync_app
 from worker.run import application as application_of
 from worker.tasks import tickets
 
@@ -31,7 +31,7 @@ def application() -> Celery:
 def test_a_resync_worker_knows_resyncs_and_nobody_else_does(application: Celery) -> None:
     assert tasks(application) == OWN
     assert application_of("resync") is resync_app.app
-    calls = admin.make_app(lambda: admin.configure(REDIS), never)
+    calls = admin.make_app(lambda: admin_queue.configure(REDIS), never)
     duties = Mock(spec=tickets.Duties)
     events = app.make_app(lambda: app.configure(REDIS, 60), duties)
     assert not OWN & (tasks(calls) | tasks(events))

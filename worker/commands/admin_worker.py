@@ -18,8 +18,8 @@ def admin_worker(
 
     Example: fieldfare admin-worker --concurrency 1
     """
-    from worker import admin  # noqa: PLC0415 - heavy imports only where needed
+    from worker.admin_queue import QUEUE  # noqa: PLC0415 - heavy imports only where needed
     from worker.run import run_worker  # noqa: PLC0415
 
     with answering():
-        run_worker(load(), concurrency=concurrency, beat=False, queue=admin.QUEUE)
+        run_worker(load(), concurrency=concurrency, beat=False, queue=QUEUE)

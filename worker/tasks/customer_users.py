@@ -6,14 +6,11 @@ from typing import Any
 import structlog
 from celery import Celery, Task
 
+from worker.admin_queue import REQUESTED_BY
 from worker.arguments import arguments_of
 from worker.calls import CALLS, Call, perform
 from worker.consequences import INCOMPLETE
 from worker.services import Services
-
-REQUESTED_BY = "requested_by"
-"""The argument beside those of the call: who asks, as the caller claims; for the audit."""
-
 
 log = structlog.get_logger("fieldfare")
 
