@@ -197,7 +197,9 @@ def test_a_job_is_listed_paused_resumed_and_cancelled(run: Run, otobo: Otobo) ->
     assert told(run("list")) == "There is no job."
     assert run("status").exit_code == 1
 
-    assert "Job 1 is to be worked on" in told(run("--all", "--detach"))
+    begun = run("--all", "--detach")
+    assert "Job 1 is to be worked on" in told(begun)
+    assert "no resync worker is at work: start one with" in begun.stderr
     assert "Job 1, waiting for a worker: 0 of 1 tickets, 0%." in told(run("status", "1"))
     assert run("pause", "1").exit_code == 0
     assert "Job 1, paused" in told(run("status"))

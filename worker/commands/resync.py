@@ -126,6 +126,7 @@ def resync(  # noqa: PLR0913 - one for each option
             raise typer.Exit(Exit.USAGE) from None
         if detach:
             _print_started(job_id, as_json=as_json)
+            following.say_if_nobody_works(job_id, services)
             return
         following.see_through(job_id, services, local=local, as_json=as_json)
 
@@ -228,6 +229,7 @@ def resume(
         _insist(job, before, ("running", "paused", "asks"), "resumed")
         if detach:
             _print_started(job, as_json=as_json)
+            following.say_if_nobody_works(job, services)
             return
         following.see_through(job, services, local=local, as_json=as_json)
 

@@ -64,14 +64,20 @@ def _interrupted(job_id: int, client: redis.Redis, *, local: bool) -> None:
         complain(f"job {job_id} goes on unwatched; to end it: fieldfare resync cancel {job_id}")
 
 
-def _followed(job_id: int, services: Services, move: "Callable[[Job, str], object]") -> Job | None:
-    """Look at a job again and again until it does not run any more."""
-    client = services.inbox.client
-    if not any("resync" in one.queue.split(",") for one in heartbeat.alive(client)):
+def say_if_nobody_works(job_id: int, services: Services) -> None:
+    """Complain where no resync worker is alive, since the job would wait for ever."""
+    alive = heartbeat.alive(services.inbox.client)
+    if not any("resync" in one.queue.split(",") for one in alive):
         complain(
             "no resync worker is at work: start one with fieldfare resync-worker, or work on the "
             f"job here with fieldfare resync resume {job_id} --local"
         )
+
+
+def _followed(job_id: int, services: Services, move: "Callable[[Job, str], object]") -> Job | None:
+    """Look at a job again and again until it does not run any more."""
+    client = services.inbox.client
+    say_if_nobody_works(job_id, services)
     while (found := jobs.read(client, job_id)) is not None and found.state == "running":
         move(found, _holds_up(found, services))
         time.sleep(EVERY)
