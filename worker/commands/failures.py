@@ -28,6 +28,9 @@ def told(error: Exception) -> tuple[Exit, str] | None:
             return Exit.USAGE, str(error)
         case TicketDatabaseUnavailable() | DirectoryError() | EmbeddedServerError() | DemoError():
             return Exit.UNAVAILABLE, str(error)
+        case redis.exceptions.NoPermissionError():
+            who = "redis.username must be a user who may; the page Deploy says who may what"
+            return Exit.UNAVAILABLE, f"Redis refuses: {error}; {who}"
         case redis.ResponseError() | redis.AuthenticationError():  # it answers, and says no
             return Exit.UNAVAILABLE, f"Redis refuses: {error}"
         case redis.RedisError():
