@@ -28,7 +28,13 @@ ROOT = Path(__file__).parents[1]
 
 HEAVY = (
     *("worker.cli", "worker.bootstrap", "worker.run", "worker.render", "worker.from_otobo"),
-    *("worker.handlers.explain", "psycopg", "pymysql"),
+    *("worker.admin", "worker.calling", "worker.resync_app", "worker.handlers.explain"),
+    *(
+        "worker.commands.failures",
+        "worker.commands.status_picture",
+        "worker.commands.resync_telling",
+    ),
+    *("directory.guarded", "directory.ldap", "psycopg", "pymysql", "rich.progress"),
     *("sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite"),
 )
 """What most commands import when they run."""

@@ -39,6 +39,7 @@ def application(queue: str) -> Celery:
 
             return resync_app.app
         case _:
+            from worker import waiting_room  # noqa: F401, PLC0415
             from worker.handlers import (  # noqa: F401, PLC0415
                 enrich,
                 refresh,
