@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ for _name in [name for name in os.environ if name.startswith("FIELDFARE_")]:
 # Nor are the authorities that it trusts. PyMySQL has OpenSSL read them all for each connection,
 # which costs 60 ms of CPU.
 os.environ |= {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
+# A shell has what it starts in the background ignore Ctrl-C, which some tests press.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from tests import servers  # noqa: E402 - see above
 from tests.faults.figures import PROPERTY  # noqa: E402
