@@ -12,8 +12,9 @@ from worker.services import Services
 from worker.tickets.otobo_cache import OtoboCacheError
 from worker.tickets.store import Added
 
-MOST = 200
-"""Most entries of one look; there are more where workers write fast, and then more looks."""
+MOST = 20
+"""Most entries of one look: two thousand fields, which take a megabyte or two. There are more looks
+where workers write fast."""
 
 log = structlog.get_logger("fieldfare")
 
