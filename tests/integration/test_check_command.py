@@ -19,6 +19,7 @@ from worker.demo import sample
 def world(redis_server: RedisServer, tmp_path: Path) -> sample.World:
     """The sample world, which has two warnings: no cache, and a field on a screen."""
     redis_server.start()
+    redis_server.flush()  # else who was at work in an earlier test is still alive
     return sample.prepare(tmp_path / "world", redis_server.url)
 
 
