@@ -212,7 +212,7 @@ class _Waiting:
         return any(self._client.lrem(QUEUE_KEY, 1, one) for one in own)
 
     def _somebody_lives(self) -> bool:
-        return any(QUEUE in one.queue.split(",") for one in heartbeat.alive(self._client))
+        return any(QUEUE in one.queues for one in heartbeat.alive(self._client))
 
     def _busy(self) -> str:
         return (

@@ -76,6 +76,11 @@ class Alive:
     started: float
     settings: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def queues(self) -> Sequence[str]:
+        """What it serves, one by one."""
+        return self.queue.split(",")
+
 
 def this_process(role: Role, queue: str, concurrency: int = 0, name: str = "") -> Alive:
     """This process, as it tells of itself from now on."""

@@ -83,7 +83,7 @@ def _settings(alive: Sequence[Alive], settings: Settings) -> Iterator[Finding]:
 
 def _schedulers(alive: Sequence[Alive]) -> Iterator[Finding]:
     """A resync worker's own scheduler rings for resyncs alone."""
-    of_events = [one for one in alive if _EVENTS in one.queue.split(",")]
+    of_events = [one for one in alive if _EVENTS in one.queues]
     schedulers = [one.name for one in of_events if one.role == "beat"]
     if len(schedulers) > 1:
         yield warning(

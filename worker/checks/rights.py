@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from directory.config import SqlSourceConfig
 from directory.engines import WRITING
+from directory.rows import split_name
 from worker.checks.finding import Finding, ok, skipped, warning
 from worker.heartbeat import Alive
 from worker.settings import Settings
@@ -42,7 +43,7 @@ def check(alive: Sequence[Alive], settings: Settings, engine: Engine) -> Iterato
         settings: the effective settings.
         engine: of the ticket database, which answers.
     """
-    queues = {queue for one in alive for queue in one.queue.split(",") if one.role == "worker"}
+    queues = {queue for one in alive if one.role == "worker" for queue in one.queues}
     if "admin" in queues:
         yield _tried(
             ADMIN_CALLS,
@@ -114,8 +115,8 @@ def _add_and_change(name: str, key: str) -> Sequence[Executable]:
 
 
 def _table(name: str, *columns: str) -> TableClause:
-    schema, _, bare = name.rpartition(".")
-    return table(bare, *map(column, columns), schema=schema or None)
+    schema, bare = split_name(name)
+    return table(bare, *map(column, columns), schema=schema)
 
 
 def _insert(name: str, *columns: str) -> Executable:

@@ -67,7 +67,7 @@ def _interrupted(job_id: int, client: redis.Redis, *, local: bool) -> None:
 def say_if_nobody_works(job_id: int, services: Services) -> None:
     """Complain where no resync worker is alive, since the job would wait for ever."""
     alive = heartbeat.alive(services.inbox.client)
-    if not any("resync" in one.queue.split(",") for one in alive):
+    if not any("resync" in one.queues for one in alive):
         complain(
             "no resync worker is at work: start one with fieldfare resync-worker, or work on the "
             f"job here with fieldfare resync resume {job_id} --local"

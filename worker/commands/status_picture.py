@@ -51,7 +51,7 @@ def picture(found: Status | str) -> RenderableType:
 
 def _missing(found: Status) -> Iterator[str]:
     """What should be alive, and is not. A resync worker brings a scheduler of its own along."""
-    alive = {(one.role, queue) for one in found.processes for queue in one.queue.split(",")}
+    alive = {(one.role, queue) for one in found.processes for queue in one.queues}
     if ("worker", "events") not in alive:
         yield "ticket worker"
     if ("beat", "events") not in alive:
