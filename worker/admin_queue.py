@@ -67,7 +67,7 @@ def configured(settings: Settings) -> dict[str, Any]:
 
 def time_limit(settings: Settings) -> float:
     """Seconds after which a worker ends a call."""
-    return float(configured(settings)["task_time_limit"])
+    return float(broker.time_limit(settings.lookup_seconds()))
 
 
 def sender(redis_url: str, call: str) -> Celery:

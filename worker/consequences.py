@@ -15,7 +15,7 @@ import redis
 import structlog
 
 from directory.database import DatabaseFault
-from worker import audit, begun, broker
+from worker import admin_queue, audit, begun
 from worker.begun import Begun
 from worker.call_errors import MAY_BE_DONE
 from worker.customer_user_values import touched
@@ -67,7 +67,7 @@ def before(
         services: what the call works with.
         seconds: after which it is not at work any more; if None, what an admin worker lets it take.
     """
-    most = broker.time_limit(services.settings.lookup_seconds()) if seconds is None else seconds
+    most = admin_queue.time_limit(services.settings) if seconds is None else seconds
     line = audit.Line(
         who=who,
         call=call,
