@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -50,8 +53,11 @@ def complaining() -> Iterator[None]:
 
 def complain(message: str) -> None:
     """Say on standard error what went wrong."""
-    from rich.console import Console  # noqa: PLC0415
+    console().print(f"fieldfare: {message}", markup=False)
 
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
-        f"fieldfare: {message}", markup=False
-    )
+
+def console() -> "Console":
+    """Standard error, where everything is said that is no answer; lines stay as they are."""
+    from rich.console import Console  # noqa: PLC0415 - heavy imports only where needed
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)

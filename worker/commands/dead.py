@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from worker.commands import queued
-from worker.commands.answering import Exit, Json, answering, complain
+from worker.commands.answering import Exit, Json, answering, complain, console
 from worker.commands.loading import load
 
 if TYPE_CHECKING:
@@ -255,9 +255,7 @@ def _ask(question: str) -> None:
     if not sys.stdin.isatty():
         complain("nobody can be asked here; say --yes to delete them")
         raise typer.Exit(Exit.USAGE)
-    from rich.console import Console  # noqa: PLC0415
-
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"{question} [y/N] ", end="")
+    console().print(f"{question} [y/N] ", end="")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         complain("nothing was deleted")
         raise typer.Exit(Exit.NO)

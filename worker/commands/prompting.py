@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from worker.commands.answering import Exit, complain
+from worker.commands.answering import Exit, complain, console
 from worker.commands.fields import Values
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from directory.config import MapEntry
 
 PASSWORD = "UserPassword"  # noqa: S105 - the variable's name
@@ -146,23 +144,17 @@ def _choice(typed: str, choices: Mapping[str, str]) -> str | None:
 
 
 def _line(label: str, hint: str, *, hidden: bool = False) -> str:
-    console = _console()
+    shown = console()
     question = f"{label} [{hint}]: " if hint else f"{label}: "
     try:
         if hidden:  # asks when nothing is shown any more, and throws away what was typed before
             return getpass(question, stream=sys.stderr)
-        return console.input(question, markup=False)
+        return shown.input(question, markup=False)
     except (EOFError, KeyboardInterrupt):
-        console.print()
+        shown.print()
         complain("nothing was written")
         raise typer.Exit(Exit.INTERRUPTED) from None
 
 
 def _say(text: str) -> None:
-    _console().print(text, markup=False)
-
-
-def _console() -> "Console":
-    from rich.console import Console  # noqa: PLC0415 - heavy imports only where needed
-
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    console().print(text, markup=False)
