@@ -8,7 +8,6 @@ stopped events stopped this, too.
 
 import dataclasses
 import math
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -29,6 +28,7 @@ from worker.handlers.second_look import look_again
 from worker.inbox import EVENTS
 from worker.jobs import Job, Order
 from worker.outcomes import Kind
+from worker.renewal import Renewal
 from worker.resync_request import Request
 from worker.services import Services
 
@@ -41,6 +41,8 @@ CAREFUL = 3
 
 HOPELESS = 6
 """So often before a ticket that nobody survives is left."""
+
+_RENEWAL = Renewal()
 
 log = structlog.get_logger("fieldfare")
 
@@ -303,27 +305,22 @@ def _in_hand(client: redis.Redis, job: Job) -> Iterator[str | None]:
     if not jobs.take(client, job.id, token):
         yield None
         return
-    finished = threading.Event()
 
-    def keep_renewing() -> None:
-        while not finished.wait(RENEW_SECONDS):
-            try:
-                jobs.renew(client, job.id, token)
-            except redis.RedisError as error:
-                # At worst somebody takes over, and no cursor is moved by two.
-                log.warning("resync.not_renewed", error=type(error).__name__)
+    def renew() -> None:
+        try:
+            jobs.renew(client, job.id, token)
+        except redis.RedisError as error:
+            # At worst somebody takes over, and no cursor is moved by two.
+            log.warning("resync.not_renewed", error=type(error).__name__)
 
-    thread = threading.Thread(target=keep_renewing, name="fieldfare-lease", daemon=True)
-    thread.start()
     overrun = False
     try:
-        yield token
+        with _RENEWAL.at_work(renew, RENEW_SECONDS):
+            yield token
     except SoftTimeLimitExceeded:
         overrun = True
         raise
     finally:
-        finished.set()
-        thread.join()
         try:
             jobs.let_go(client, job.id, token, overrun=overrun)
         except redis.RedisError as error:

@@ -14,14 +14,14 @@ NAME = "fieldfare-renewal"
 class Renewal:
     """Renews what a process holds while it is at work, every so many seconds.
 
-    Belongs to one process; used by one thread of it at a time.
+    Used by one thread at a time. A child process begins without the thread of its parent.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._renew: Callable[[], object] | None = None
         self._begun = 0
-        self._watched = False
+        self._thread: threading.Thread | None = None
 
     @contextmanager
     def at_work(self, renew: Callable[[], object], every: float) -> Iterator[None]:
@@ -34,10 +34,10 @@ class Renewal:
         with self._lock:
             self._renew = renew
             self._begun += 1
-            if not self._watched:
+            if self._thread is None or not self._thread.is_alive():
                 watch = threading.Thread(target=self._watch, args=(every,), name=NAME, daemon=True)
                 watch.start()
-                self._watched = True
+                self._thread = watch
         try:
             yield
         finally:
@@ -52,14 +52,8 @@ class Renewal:
             with self._lock:
                 renew = self._renew
                 if renew is None and seen == self._begun:
-                    self._watched = False
+                    self._thread = None  # it may look alive for a moment more
                     return
                 seen = self._begun
-            if renew is None:
-                continue
-            try:
+            if renew is not None:
                 renew()
-            except BaseException:
-                with self._lock:
-                    self._watched = False  # the next work starts another thread
-                raise

@@ -1,5 +1,6 @@
 """Who says that a slow process is alive: one thread, while there is work, and no longer."""
 
+import os
 import threading
 from collections.abc import Callable
 
@@ -91,3 +92,18 @@ def test_a_renewal_that_fails_is_not_the_last_one(before: list[threading.Thread]
 
     with renewal.at_work(renew, OFTEN):
         assert enough.wait(PATIENCE)
+
+
+def test_a_child_process_renews_with_a_thread_of_its_own() -> None:
+    renewal = Renewal()
+    with renewal.at_work(lambda: None, SELDOM):
+        pass
+    renew, enough = counted(1)
+    child = os.fork()
+    if child == 0:
+        with renewal.at_work(renew, OFTEN):
+            os._exit(0 if enough.wait(PATIENCE) else 1)
+
+    _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
